@@ -1,0 +1,1 @@
+"""dccemu: the command line and the one-command runner."""

@@ -1,0 +1,1 @@
+"""dccemu-cos-party: the CoS Party and the Non-Gateway Interface."""

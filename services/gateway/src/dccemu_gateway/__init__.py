@@ -1,0 +1,1 @@
+"""dccemu-gateway: the DCC Data Service: DUIS web services and Service Request processing."""

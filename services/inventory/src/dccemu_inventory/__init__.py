@@ -1,0 +1,1 @@
+"""dccemu-inventory: the Smart Metering Inventory, registration data, Parties and Users."""

@@ -1,0 +1,1 @@
+"""usecases of the inventory service."""

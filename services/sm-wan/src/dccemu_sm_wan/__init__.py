@@ -1,0 +1,1 @@
+"""dccemu-sm-wan: the SM WAN, Communications Hubs and simulated Devices."""

@@ -1,0 +1,1 @@
+"""dccemu-smki: the SMKI: certificate authorities, registration authority and repository."""

@@ -1,0 +1,1 @@
+"""dccemu-contracts: the messages on the bus, the topics and the AsyncAPI document."""

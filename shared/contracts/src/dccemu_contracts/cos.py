@@ -1,0 +1,47 @@
+"""The change of Supplier conversation between gateway and CoS Party."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from .envelope import Contract
+from .topics import COS_COMMANDS, COS_REQUESTS, Topic
+
+
+class CosRequest(Contract):
+    """A User's whole signed Service Request 6.23, unchanged, handed to the CoS Party (cos-party.md section 2).
+
+    ``document`` is the XML text as received. ``submitter`` is ``gateway`` or ``ngi`` (Non-Gateway Interface).
+    """
+
+    topic: ClassVar[Topic] = COS_REQUESTS
+
+    request_id: str
+    device: str
+    document: str
+    submitter: Literal["gateway", "ngi"] = "gateway"
+
+    @property
+    def key(self) -> str:
+        return self.device
+
+
+class CosDecision(Contract):
+    """The CoS Party's answer: a Command it built and signed (no MAC), or a refusal with its rule."""
+
+    topic: ClassVar[Topic] = COS_COMMANDS
+
+    request_id: str
+    device: str
+    outcome: Literal["signed", "refused", "quarantined", "held"]
+    payload: str | None = None
+    counter: int | None = None
+    execution_at: datetime | None = None
+    rule: str | None = None
+    ecos_error_code: str | None = None
+    detail: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.device

@@ -1,0 +1,212 @@
+"""Facts of the inventory service: Devices, registrations, Parties; and requests that it answers."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .envelope import Contract
+from .topics import (
+    INVENTORY_DEVICES,
+    INVENTORY_OUTCOMES,
+    INVENTORY_PARTIES,
+    INVENTORY_REGISTRATIONS,
+    INVENTORY_REPLIES,
+    INVENTORY_REQUESTS,
+    Topic,
+)
+
+
+class Part(BaseModel):
+    """A value inside a contract."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TrustAnchorCell(Part):
+    """What the inventory believes a trust anchor cell of a Device holds (inventory.md section 5)."""
+
+    role: int
+    usage: Literal["digitalSignature", "keyAgreement", "keyCertSign"]
+    cell_usage: int = 0
+    eui: str
+    ski: str | None = None
+    serial: str | None = None
+
+
+class DeviceFact(Contract):
+    """One inventory record, whole (inventory.md section 1). ``version`` rises with each change; older ones are ignored.
+
+    ``removed`` marks a tombstone. Texts are exactly what 8.2 answers. ``cells`` is the credential cache.
+    """
+
+    topic: ClassVar[Topic] = INVENTORY_DEVICES
+
+    version: int
+    device: str
+    type: Literal["ESME", "GSME", "GPF", "CHF", "HCALCS", "PPMID", "IHD", "CAD", "SAPC"]
+    status: str | None = None
+    status_at: datetime | None = None
+    manufacturer: str = ""
+    model: str = ""
+    smets_chts_version: str | None = None
+    firmware_version: str | None = None
+    firmware_version_status: str | None = None
+    cpl_status: str | None = None
+    commissioned_on: date | None = None
+    import_mpxn: str | None = None
+    secondary_import_mpan: str | None = None
+    export_mpan: str | None = None
+    esme_variant: str | None = None
+    uprn: str | None = None
+    post_code: str | None = None
+    address_identifier: str | None = None
+    csp_region: str | None = None
+    gbcs_version: str | None = None
+    han_variant: str | None = None
+    connectivity: str | None = None
+    hub: str | None = None
+    gpf: str | None = None
+    meters: tuple[str, ...] = ()
+    cells: tuple[TrustAnchorCell, ...] = ()
+    notified_by: str | None = None
+    chf_log_backup: dict[str, Any] | None = None
+    gpf_log_backup: dict[str, Any] | None = None
+    removed: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.device
+
+
+class RoleSpan(Part):
+    """Who holds a role at a meter point, from a UK local date on, up to a date or open ended.
+
+    ``role`` is one of IS, ES, GS, ED, GT, RSA; ``user`` the User ID (EUI-64) of the holder.
+    """
+
+    role: Literal["IS", "ES", "GS", "ED", "GT", "RSA"]
+    user: str
+    effective_from: date
+    effective_to: date | None = None
+    cancelled: bool = False
+
+
+class RegistrationFact(Contract):
+    """All registrations of one meter point (registration-and-parties.md section 4)."""
+
+    topic: ClassVar[Topic] = INVENTORY_REGISTRATIONS
+
+    version: int
+    mpxn: str
+    fuel: Literal["electricity", "gas"]
+    direction: Literal["import", "export"] = "import"
+    spans: tuple[RoleSpan, ...] = ()
+    status: str = "traded"
+    domestic: bool = True
+    uprn: str | None = None
+    post_code: str | None = None
+    address_identifier: str | None = None
+    removed: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.mpxn
+
+
+class UserFact(Part):
+    """A User ID of a Party: roles held and whether the User Entry Process for each is complete.
+
+    ``roles`` maps a User Role (IS, ES, GS, ED, GT, RSA, OU) to its entry status: Applied, Testing, Eligible, Active,
+    Suspended or Withdrawn. Only Active may send. ``receive_url`` is the User's Receive Response Service.
+    """
+
+    user: str
+    roles: dict[str, str]
+    remote_party_role: int | None = None
+    receive_url: str | None = None
+    suspended_services: tuple[str, ...] = ()
+    is_gateway_user: bool = True
+
+
+class PartyFact(Contract):
+    """A SEC Party with its User IDs (registration-and-parties.md section 1)."""
+
+    topic: ClassVar[Topic] = INVENTORY_PARTIES
+
+    version: int
+    party: str
+    name: str
+    category: str | None = None
+    users: tuple[UserFact, ...] = ()
+    removed: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.party
+
+
+class InventoryRequest(Contract):
+    """A Non-Device Service Request that the inventory must carry out (8.3, 8.4, 12.2, 8.14.x, ...).
+
+    ``body`` is the DUIS body element as an XML string, already verified by the gateway. ``roles`` are the eligible roles
+    the sender holds.
+    """
+
+    topic: ClassVar[Topic] = INVENTORY_REQUESTS
+
+    request_id: str
+    srv: str
+    user: str
+    roles: tuple[str, ...]
+    device: str
+    body: str
+
+    @property
+    def key(self) -> str:
+        return self.device
+
+
+class InventoryReply(Contract):
+    """The inventory's answer to one InventoryRequest: done (with data if any) or refused by a named rule."""
+
+    topic: ClassVar[Topic] = INVENTORY_REPLIES
+
+    in_reply_to: str
+    request_id: str
+    outcome: Literal["done", "refused"]
+    rule: str | None = None
+    detail: str | None = None
+    place: str | None = None
+    data: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        return self.in_reply_to
+
+
+class CommandOutcome(Contract):
+    """The gateway tells the inventory that a Command which changes records was answered by the Device.
+
+    Sent for the SRVs whose Responses the DCC reads (service-request-processing.md section 7): 8.1.1, 8.7.x, 8.8.x, 8.11,
+    8.12.x, 6.15.1, 6.17, 6.21, 6.23, 11.2, 11.3, and for Device Alerts that back up logs. ``facts`` holds what the gateway
+    decoded from request and Response in plain JSON.
+    """
+
+    topic: ClassVar[Topic] = INVENTORY_OUTCOMES
+
+    device: str
+    srv: str | None = None
+    use_case: str | None = None
+    request_id: str | None = None
+    user: str | None = None
+    success: bool
+    local: bool = False
+    alert_code: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return self.device

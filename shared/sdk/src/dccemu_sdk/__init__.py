@@ -1,0 +1,1 @@
+"""dccemu-sdk: a client for Users of the DCC User Gateway, and a pytest plugin."""
