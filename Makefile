@@ -38,6 +38,7 @@ kafka: $(VENV)/.test
 	$(BIN)/python tools/kafka.py up
 
 requirements:
+	uv pip compile --generate-hashes --no-header --no-annotate --python-version 3.11 requirements/service.in -o requirements/service.txt
 	uv pip compile --generate-hashes --no-header --no-annotate --python-version 3.11 requirements/runtime.in -o requirements/runtime.txt
 	uv pip compile --generate-hashes --no-header --no-annotate --python-version 3.11 requirements/test.in -o requirements/test.txt
 
