@@ -1,0 +1,171 @@
+"""A Service Request or Signed Pre-Command as a value.
+
+``read_request`` takes the Header apart and finds the one body element. It expects a tree that was checked against
+the schema and whose signature was verified (``xmldsig.verify`` returns it); offline tools may hand in any parsed
+document, so every step still refuses what it cannot read. Sources: duis.md sections 2, 3 and 9.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ..errors import ProtocolError
+from ..identifiers import Eui64, RequestId
+from .document import Element
+from .names import BODY, HEADER, REQUEST, REQUEST_ID, local_name, sr
+from .times import read_date_time
+
+SIGNED_PRE_COMMAND: Final = "SignedPreCommand"
+CANCELLATION_YEAR: Final = 3000
+_FIRST: Final = sr("FirstInSequence")
+_PRECEDING: Final = sr("PrecedingServiceRequestID")
+_VARIANT: Final = sr("CommandVariant")
+_SERVICE: Final = sr("ServiceReference")
+_SERVICE_VARIANT: Final = sr("ServiceReferenceVariant")
+_EXECUTION: Final = sr("ExecutionDateTime")
+_PAYLOAD: Final = sr("GBCSPayload")
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuisRequest:
+    """One ``Request`` document.
+
+    ``body`` is the body element of the tree it was read from: after ``xmldsig.verify`` that is the verified one.
+    ``execution_date_time`` is UTC and comes from any body or from ``SignedPreCommand``; ``gbcs_payload`` is present
+    only for a ``SignedPreCommand``.
+    """
+
+    request_id: RequestId
+    command_variant: int
+    service_reference: str
+    service_reference_variant: str
+    first_in_sequence: bool | None
+    preceding: RequestId | None
+    schema_version: str
+    body_name: str
+    body: Element
+    execution_date_time: datetime | None
+    gbcs_payload: bytes | None
+
+    @property
+    def user(self) -> Eui64:
+        """The originator: the User ID."""
+        return self.request_id.originator
+
+    @property
+    def device(self) -> Eui64:
+        """The target: a Device, or the DCC for a Non-Device request."""
+        return self.request_id.target
+
+    @property
+    def is_signed_pre_command(self) -> bool:
+        return self.body_name == SIGNED_PRE_COMMAND
+
+    @property
+    def is_cancellation(self) -> bool:
+        """Whether the ExecutionDateTime lies in the year 3000, which withdraws a future dated request."""
+        return self.execution_date_time is not None and self.execution_date_time.year >= CANCELLATION_YEAR
+
+
+def _bad(detail: str, place: str) -> ProtocolError:
+    return ProtocolError("SCHEMA_INVALID", detail, place=place, source="duis.md 2")
+
+
+def text_of(element: Element) -> str:
+    """The text of an element without children, stripped of XML white space."""
+    return (element.text or "").strip(" \t\r\n")
+
+
+def read_request_id(root: Element) -> RequestId:
+    """Find to whom a document may be attributed, before anything else is known about it.
+
+    Raises
+    ------
+    ProtocolError
+        ``NOT_A_REQUEST`` when the root is another element, ``REQUEST_ID_UNREADABLE`` when the first child of the
+        first child is not a readable RequestID. Both mean HTTP 400: there is nobody to answer.
+    """
+    if root.tag != REQUEST:
+        raise ProtocolError("NOT_A_REQUEST", f"the root element is {root.tag!r}", place="/", source="duis.md 1")
+    header = root[0] if len(root) else None
+    found = header[0] if header is not None and header.tag == HEADER and len(header) else None
+    if found is None or found.tag != REQUEST_ID:
+        raise ProtocolError("REQUEST_ID_UNREADABLE", "the Header does not begin with a RequestID", place="/Request")
+    try:
+        return RequestId.parse(text_of(found))
+    except ProtocolError as error:
+        raise ProtocolError("REQUEST_ID_UNREADABLE", error.detail, place="/Request/Header/RequestID") from None
+
+
+def _single(header: dict[str, str], tag: str) -> str:
+    value = header.get(tag)
+    if value is None:
+        raise _bad(f"{local_name(tag)} is missing", "/Request/Header")
+    return value
+
+
+def _header_values(root: Element) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for child in root[0]:
+        if child.tag in values:
+            raise _bad(f"{local_name(child.tag)} occurs twice", "/Request/Header")
+        values[child.tag] = text_of(child)
+    return values
+
+
+def _body_of(root: Element) -> Element:
+    bodies = [child for child in root if child.tag == BODY]
+    headers = [child for child in root if child.tag == HEADER]
+    if len(bodies) != 1 or len(headers) != 1 or len(bodies[0]) != 1:
+        raise _bad("a Request has one Header and one Body with one element", "/Request")
+    return bodies[0][0]
+
+
+def _payload(body: Element) -> bytes:
+    found = body.find(_PAYLOAD)
+    if found is None:
+        raise _bad("GBCSPayload is missing", "/Request/Body/SignedPreCommand")
+    try:
+        return base64.b64decode("".join((found.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise _bad("GBCSPayload is not base64", "/Request/Body/SignedPreCommand/GBCSPayload") from None
+
+
+def read_request(root: Element) -> DuisRequest:
+    """Read a Request out of its element tree.
+
+    Raises
+    ------
+    ProtocolError
+        ``NOT_A_REQUEST``, ``REQUEST_ID_UNREADABLE`` or ``SCHEMA_INVALID``.
+    """
+    request_id = read_request_id(root)
+    header = _header_values(root)
+    body = _body_of(root)
+    body_name = local_name(body.tag)
+    variant = _single(header, _VARIANT)
+    if len(variant) > 4 or not (variant.isascii() and variant.isdigit()):
+        raise _bad(f"CommandVariant {variant[:20]!r} is not a number", "/Request/Header/CommandVariant")
+    first = header.get(_FIRST)
+    if first is not None and first not in _BOOLEANS:
+        raise _bad(f"FirstInSequence {first[:20]!r} is not a boolean", "/Request/Header/FirstInSequence")
+    preceding = header.get(_PRECEDING)
+    execution = body.find(_EXECUTION)
+    return DuisRequest(
+        request_id=request_id,
+        command_variant=int(variant),
+        service_reference=_single(header, _SERVICE),
+        service_reference_variant=_single(header, _SERVICE_VARIANT),
+        first_in_sequence=None if first is None else _BOOLEANS[first],
+        preceding=None if preceding is None else RequestId.parse(preceding),
+        schema_version=root.get("schemaVersion", ""),
+        body_name=body_name,
+        body=body,
+        execution_date_time=None if execution is None else read_date_time(execution.text or ""),
+        gbcs_payload=_payload(body) if body_name == SIGNED_PRE_COMMAND else None,
+    )

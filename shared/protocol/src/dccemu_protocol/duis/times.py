@@ -1,0 +1,48 @@
+"""xs:dateTime and xs:date as DUIS uses them: always read into aware UTC, written with ``Z``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ..errors import ProtocolError
+
+_DATE_TIME: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)?\Z", re.ASCII
+)
+
+
+def read_date_time(text: str) -> datetime:
+    """Read an xs:dateTime; without a time zone it is taken as UTC. Fractions beyond microseconds are cut.
+
+    Raises
+    ------
+    ProtocolError
+        ``SCHEMA_INVALID`` when the text is not an xs:dateTime with a four-digit year.
+    """
+    match = _DATE_TIME.match(text.strip(" \t\r\n"))
+    if match is None:
+        raise ProtocolError("SCHEMA_INVALID", f"{text[:40]!r} is not an xs:dateTime")
+    year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
+    microsecond = int((match[7] or "0").ljust(6, "0")[:6])
+    is_end_of_day = (hour, minute, second, microsecond) == (24, 0, 0, 0)
+    try:
+        at = datetime(year, month, day, 0 if is_end_of_day else hour, minute, second, microsecond, tzinfo=UTC)
+        at += timedelta(days=1) if is_end_of_day else timedelta()
+        return at - _offset(match[8])
+    except (ValueError, OverflowError):
+        raise ProtocolError("SCHEMA_INVALID", f"{text[:40]!r} is not a date and time of the calendar") from None
+
+
+def _offset(zone: str | None) -> timedelta:
+    if zone is None or zone == "Z":
+        return timedelta()
+    size = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    return -size if zone[0] == "-" else size
+
+
+def write_date_time(at: datetime) -> str:
+    """Write UTC with milliseconds and ``Z``, the form of the published samples (duis.md section 2)."""
+    at = at.astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

@@ -1,0 +1,17 @@
+"""The XML signature profile of DUIS: one shape, both ways (duis.md section 7)."""
+
+from .names import name_key, same_name
+from .sign import XMLSigner, canonical_unsigned, sign
+from .verify import SignerKeys, VerifiedDocument, find_signature, verify
+
+__all__ = [
+    "SignerKeys",
+    "VerifiedDocument",
+    "XMLSigner",
+    "canonical_unsigned",
+    "find_signature",
+    "name_key",
+    "same_name",
+    "sign",
+    "verify",
+]
