@@ -60,13 +60,18 @@ def _is_blank(text: str | None) -> bool:
     return text is None or not text.strip(_XML_SPACE)
 
 
+def attributes_of(element: Element) -> dict[str, str]:
+    """The attributes of an element as text."""
+    return {str(name): str(value) for name, value in element.attrib.items()}
+
+
 def _check_shape(element: Element, expected: str, texts: dict[str, str]) -> None:
     name = local_name(expected)
     if element.tag != expected:
         raise _refuse("SIGNATURE_PROFILE", f"{element.tag!r} stands where {name} belongs")
     attributes, children = STRUCTURE[expected]
-    if dict(element.attrib) != attributes:
-        raise _refuse("SIGNATURE_PROFILE", f"the attributes {dict(element.attrib)!r} are not the profile's", name)
+    if attributes_of(element) != attributes:
+        raise _refuse("SIGNATURE_PROFILE", f"the attributes {attributes_of(element)!r} are not the profile's", name)
     if expected in TEXT_BEARING:
         texts[name] = element.text or ""
     elif not _is_blank(element.text):
