@@ -85,7 +85,7 @@ def shared_secret(private: ec.EllipticCurvePrivateKey, public: ec.EllipticCurveP
 
 
 def derive_key(secret: bytes, originator: Eui64, use: int, counter: int, recipient: Eui64) -> bytes:
-    """AES-128 key of gbcs.md section 4.2; ``use`` is 1, 2, 3 for the MAC of a Command, Response, Alert, 4 encryption."""
+    """AES-128 key (gbcs.md section 4.2); ``use`` is 1, 2, 3 for the MAC of a Command, Response, Alert, 4 to encrypt."""
     return sha256(
         b"".join(
             (
