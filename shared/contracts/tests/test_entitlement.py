@@ -223,7 +223,7 @@ def test_read_inventory_by_address_ignores_spaces_and_case(records: DeviceIndex)
 def test_more_than_seventeen_are_too_many(records: DeviceIndex) -> None:
     for number in range(12):
         records.put(device(f"IHD{number}", "IHD", status=None, hub="CHF"))
-    with pytest.raises(ProtocolError, match="INVENTORY_TOO_MANY_FOUND"):
+    with pytest.raises(ProtocolError, match="INVENTORY_TOO_MANY"):
         records.read(InventoryKey(device="CHF"))
 
 

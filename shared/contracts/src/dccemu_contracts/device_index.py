@@ -114,7 +114,7 @@ class DeviceIndex:
         Raises
         ------
         ProtocolError
-            ``INVENTORY_NOTHING_FOUND`` or ``INVENTORY_TOO_MANY_FOUND`` (more than 17 Devices).
+            ``INVENTORY_NOTHING_FOUND`` or ``INVENTORY_TOO_MANY`` (more than 17 Devices).
         """
         found = self._find(key)
         if not found:
@@ -125,7 +125,7 @@ class DeviceIndex:
                 whole[relative.device] = relative
             if len(whole) > READ_INVENTORY_LIMIT:
                 detail = f"more than {READ_INVENTORY_LIMIT} Devices fit: narrow the search"
-                raise ProtocolError("INVENTORY_TOO_MANY_FOUND", detail, source="inventory.md 1")
+                raise ProtocolError("INVENTORY_TOO_MANY", detail, source="inventory.md 1")
         return tuple(sorted(whole.values(), key=lambda fact: (_ORDER[fact.type], fact.device)))
 
     def _find(self, key: InventoryKey) -> list[DeviceFact]:

@@ -49,6 +49,7 @@ class DeviceFact(Contract):
     type: Literal["ESME", "GSME", "GPF", "CHF", "HCALCS", "PPMID", "IHD", "CAD", "SAPC"]
     status: str | None = None
     status_at: datetime | None = None
+    prior_status: str | None = None
     manufacturer: str = ""
     model: str = ""
     smets_chts_version: str | None = None
@@ -149,10 +150,10 @@ class PartyFact(Contract):
 
 
 class InventoryRequest(Contract):
-    """A Non-Device Service Request that the inventory must carry out (8.3, 8.4, 12.2, 8.14.x, ...).
+    """A Non-Device Service Request that the inventory must carry out (8.3, 8.4, 12.1, 12.2, 8.14.1 to 8.14.4).
 
-    ``body`` is the DUIS body element as an XML string, already verified by the gateway. ``roles`` are the eligible roles
-    the sender holds.
+    ``body`` is the DUIS body element as an XML string, already verified by the gateway. ``roles`` are the eligible
+    roles the sender holds. (8.2 is answered from a projection: see ``device_index.DeviceIndex.read``.)
     """
 
     topic: ClassVar[Topic] = INVENTORY_REQUESTS
@@ -170,7 +171,11 @@ class InventoryRequest(Contract):
 
 
 class InventoryReply(Contract):
-    """The inventory's answer to one InventoryRequest: done (with data if any) or refused by a named rule."""
+    """The inventory's answer to one InventoryRequest: done (with data if any) or refused by a named rule.
+
+    ``data`` is the body of the ResponseMessage where it has one (12.1): one element name to its content as nested JSON
+    in the order of the schema. ``rule`` may also be set with ``done``: a warning (``HUB_LOCATION_DIFFERS``, W081401).
+    """
 
     topic: ClassVar[Topic] = INVENTORY_REPLIES
 
@@ -191,8 +196,16 @@ class CommandOutcome(Contract):
     """The gateway tells the inventory that a Command which changes records was answered by the Device.
 
     Sent for the SRVs whose Responses the DCC reads (service-request-processing.md section 7): 8.1.1, 8.7.x, 8.8.x, 8.11,
-    8.12.x, 6.15.1, 6.17, 6.21, 6.23, 11.2, 11.3, and for Device Alerts that back up logs. ``facts`` holds what the gateway
-    decoded from request and Response in plain JSON.
+    8.12.x, 6.15.1, 6.15.2, 6.17, 6.21, 6.23, 11.2, 11.3; for Device Alerts that back up logs (``alert_code``); and for any
+    message whose cryptography was checked from a hub that is not Commissioned (first contact; ``srv`` may be absent).
+    ``device`` is the Device that answered, ``local`` is set when the answer came back by 8.13. ``facts`` in plain JSON:
+
+    * ``request``: the content of the body element, ``{"DeviceID": "..", "AddDeviceToCHFWhitelist": {"ImportMPxN": ".."}}``;
+      an element that repeats is a list;
+    * ``statuses``: for CS02b the status of each replaced cell in the order of the request's certificates (all 0 if absent);
+    * ``firmware_version``: for 11.2, 11.3 and Alert 8F43 what the Device reports;
+    * ``chf_log_backup`` (Alert 8F12): ``{"extended_pan_id": hex, "devices": [{"device_id": hex, "hashed_tc_link_key": hex}]}``;
+    * ``gpf_log_backup`` (Alert 8071): ``{"devices": [{"device_id": hex, "type": number}]}``.
     """
 
     topic: ClassVar[Topic] = INVENTORY_OUTCOMES
