@@ -1,18 +1,40 @@
 """DUIS: the messages between Users and the DCC as XML documents and as values."""
 
+from . import responses
 from .document import DEFAULT, Element, Limits, parse_document
-from .request import DuisRequest, read_request, read_request_id, text_of
+from .request import (
+    KNOWN_VERSIONS,
+    SIGNED_PRE_COMMAND,
+    DuisRequest,
+    check_version,
+    read_request,
+    read_request_id,
+    text_of,
+)
+from .response import DuisResponse, read_response, tree_of
+from .responses import AnsweredRequest, Throttling
+from .schema import validate
 from .times import read_date_time, write_date_time
 
 __all__ = [
     "DEFAULT",
+    "KNOWN_VERSIONS",
+    "SIGNED_PRE_COMMAND",
+    "AnsweredRequest",
     "DuisRequest",
+    "DuisResponse",
     "Element",
     "Limits",
+    "Throttling",
+    "check_version",
     "parse_document",
     "read_date_time",
     "read_request",
     "read_request_id",
+    "read_response",
+    "responses",
     "text_of",
+    "tree_of",
+    "validate",
     "write_date_time",
 ]

@@ -21,6 +21,7 @@ from .times import read_date_time
 
 SIGNED_PRE_COMMAND: Final = "SignedPreCommand"
 CANCELLATION_YEAR: Final = 3000
+KNOWN_VERSIONS: Final = ("5.0", "5.1", "5.2", "5.3", "5.4")
 _FIRST: Final = sr("FirstInSequence")
 _PRECEDING: Final = sr("PrecedingServiceRequestID")
 _VARIANT: Final = sr("CommandVariant")
@@ -169,3 +170,21 @@ def read_request(root: Element) -> DuisRequest:
         execution_date_time=None if execution is None else read_date_time(execution.text or ""),
         gbcs_payload=_payload(body) if body_name == SIGNED_PRE_COMMAND else None,
     )
+
+
+def check_version(root: Element) -> None:
+    """Refuse a schemaVersion that the emulator does not know; the schema itself allows any decimal.
+
+    Raises
+    ------
+    ProtocolError
+        ``SCHEMA_VERSION_UNKNOWN``.
+    """
+    version = root.get("schemaVersion", "").strip(" \t\r\n")
+    if version not in KNOWN_VERSIONS:
+        raise ProtocolError(
+            "SCHEMA_VERSION_UNKNOWN",
+            f"schemaVersion {version[:20]!r} is not one of {', '.join(KNOWN_VERSIONS)}",
+            place="/Request/@schemaVersion",
+            source="duis.md 2",
+        )
