@@ -1,0 +1,330 @@
+"""The bus in one process: logs in memory with the manners of Kafka.
+
+Each topic has a fixed number of partitions; a message goes to the partition of its key. A group has a position in each
+partition and shares the partitions among its members. A log is cut where all groups have passed; a compacted topic
+remembers besides the newest message of each key for whoever subscribes later. Queues are bounded: a publisher waits
+while a group is too far behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from dccemu_contracts.topics import BY_NAME
+
+from . import BusUnavailable, Handler, Message, Receipt
+
+log = structlog.get_logger(__name__)
+
+
+class _Partition:
+    """One log. ``base`` is the offset of its first kept message."""
+
+    def __init__(self, compacted: bool) -> None:
+        self.messages: deque[Message] = deque()
+        self.base = 0
+        self.newest: dict[str, Message] | None = {} if compacted else None
+
+    @property
+    def end(self) -> int:
+        return self.base + len(self.messages)
+
+    def append(self, message: Message) -> int:
+        offset = self.end
+        self.messages.append(message)
+        if self.newest is not None:
+            self.newest.pop(message.key, None)
+            self.newest[message.key] = message
+        return offset
+
+    def read(self, offset: int, limit: int) -> list[Message]:
+        start = offset - self.base
+        return [self.messages[index] for index in range(start, min(start + limit, len(self.messages)))]
+
+    def cut(self, offset: int) -> None:
+        while self.base < offset and self.messages:
+            self.messages.popleft()
+            self.base += 1
+
+
+@dataclass(slots=True)
+class _Place:
+    """A group's position in one partition. ``replay`` holds compacted messages to hand over first."""
+
+    offset: int
+    replay: deque[Message] = field(default_factory=deque)
+    is_busy: bool = False
+
+
+class _Group:
+    """The positions of a group and its members."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.places: dict[tuple[str, int], _Place] = {}
+        self.members: list[_Member] = []
+
+    def assigned(self, member: _Member) -> list[tuple[str, int]]:
+        result = []
+        for slot in self.places:
+            candidates = [other for other in self.members if slot[0] in other.topics]
+            if candidates and candidates[slot[1] % len(candidates)] is member:
+                result.append(slot)
+        return result
+
+
+class _Member:
+    """One subscription: a task that reads its share and calls the handler."""
+
+    def __init__(self, bus: MemoryBus, group: _Group, topics: Sequence[str], handler: Handler, temporary: bool) -> None:
+        self.topics = frozenset(topics)
+        self.wake = asyncio.Event()
+        self._bus = bus
+        self._group = group
+        self._handler = handler
+        self._temporary = temporary
+        self._target: dict[tuple[str, int], int] = {}
+        self._caught_up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._target = {slot: self._bus.end(slot) for slot in self._group.places if slot[0] in self.topics}
+        self._task = asyncio.create_task(self._run(), name=f"bus {self._group.name}")
+
+    async def caught_up(self) -> None:
+        await self._caught_up.wait()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        self._bus.leave(self._group, self, self._temporary)
+
+    async def _run(self) -> None:
+        while True:
+            self.wake.clear()
+            batch, taken = self._take()
+            if not batch:
+                self._note_progress()
+                await self.wake.wait()
+                continue
+            incarnation = self._bus.incarnation
+            try:
+                await self._hand_over(batch)
+                if incarnation != self._bus.incarnation:
+                    continue  # positions of the lost logs mean nothing in the new ones
+                for slot, (offset, replayed) in taken.items():
+                    place = self._group.places[slot]
+                    place.offset = offset
+                    for _ in range(replayed):
+                        place.replay.popleft()
+            finally:
+                for slot in taken:
+                    self._group.places[slot].is_busy = False
+            self._bus.passed(taken)
+
+    def _take(self) -> tuple[list[Message], dict[tuple[str, int], tuple[int, int]]]:
+        batch: list[Message] = []
+        taken: dict[tuple[str, int], tuple[int, int]] = {}
+        for slot in self._group.assigned(self):
+            place = self._group.places[slot]
+            room = self._bus.batch_size - len(batch)
+            if place.is_busy or room <= 0:
+                continue
+            replayed = list(place.replay)[:room]
+            fresh = self._bus.read(slot, place.offset, room - len(replayed))
+            if replayed or fresh:
+                place.is_busy = True
+                batch += replayed + fresh
+                taken[slot] = (place.offset + len(fresh), len(replayed))
+        return batch, taken
+
+    async def _hand_over(self, batch: Sequence[Message]) -> None:
+        delay = 0.01
+        while True:
+            try:
+                await self._handler(batch)
+                return
+            except Exception:
+                log.warning("bus handler failed, batch is handed over again", group=self._group.name, exc_info=True)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1.0)
+
+    def _note_progress(self) -> None:
+        if not self._caught_up.is_set() and all(
+            self._group.places[slot].offset >= target and not self._group.places[slot].replay
+            for slot, target in self._target.items()
+        ):
+            self._caught_up.set()
+
+
+class MemoryBus:
+    """The in-process adapter of the bus port.
+
+    Parameters
+    ----------
+    partitions
+        Partitions of each topic.
+    capacity
+        How many messages a group may be behind in a partition before publishers wait.
+    batch_size
+        The largest batch a handler gets.
+    patience
+        Seconds that a publisher waits for room before it is refused.
+    """
+
+    def __init__(
+        self, *, partitions: int = 8, capacity: int = 10_000, batch_size: int = 500, patience: float = 30.0
+    ) -> None:
+        self.batch_size = batch_size
+        self._partitions = partitions
+        self._capacity = capacity
+        self._patience = patience
+        self._incarnation = uuid.uuid4().hex
+        self._topics: dict[str, list[_Partition]] = {}
+        self._groups: dict[str, _Group] = {}
+        self._callbacks: list[Callable[[], None]] = []
+        self._room = asyncio.Event()
+        self._ready: list[_Member] | None = []
+
+    @property
+    def incarnation(self) -> str | None:
+        return self._incarnation
+
+    def on_incarnation(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+        callback()
+
+    async def start(self) -> None:
+        waiting, self._ready = self._ready or [], None
+        for member in waiting:
+            member.begin()
+
+    async def stop(self) -> None:
+        for group in list(self._groups.values()):
+            for member in list(group.members):
+                await member.stop()
+
+    def lose_everything(self) -> None:
+        """Behave like a memory-only broker that was killed and started again (for tests and faults)."""
+        self._incarnation = uuid.uuid4().hex
+        for name, partitions in self._topics.items():
+            for number in range(len(partitions)):
+                partitions[number] = _Partition(_is_compacted(name))
+        for group in self._groups.values():
+            for place in group.places.values():
+                place.offset = 0
+                place.replay.clear()
+        for callback in list(self._callbacks):
+            callback()
+
+    async def publish(self, messages: Sequence[Message]) -> Sequence[Receipt]:
+        receipts: list[Receipt] = []
+        for message in messages:
+            number = zlib.crc32(message.key.encode()) % self._partitions
+            slot = (message.topic, number)
+            partition = self._topic(message.topic)[number]
+            if len(partition.messages) >= self._capacity:
+                await self._make_room(slot)
+                partition = self._topic(message.topic)[number]
+            receipts.append(Receipt(message.topic, number, partition.append(message)))
+        published = {message.topic for message in messages}
+        for group in self._groups.values():
+            for member in group.members:
+                if not published.isdisjoint(member.topics):
+                    member.wake.set()
+        return receipts
+
+    async def subscribe(self, topics: Sequence[str], group: str, handler: Handler, *, replay: bool = False) -> _Member:
+        name = f"{group}!{uuid.uuid4().hex}" if replay else group
+        joined = self._groups.setdefault(name, _Group(name))
+        for topic in topics:
+            for number, partition in enumerate(self._topic(topic)):
+                if (topic, number) not in joined.places:
+                    joined.places[(topic, number)] = _first_place(partition)
+        member = _Member(self, joined, topics, handler, temporary=replay)
+        joined.members.append(member)
+        for other in joined.members:
+            other.wake.set()
+        if self._ready is None:
+            member.begin()
+        else:
+            self._ready.append(member)
+        return member
+
+    async def confirmed(self, topic: str, group: str) -> Mapping[int, int]:
+        known = self._groups.get(group)
+        if known is None:
+            return {}
+        return {number: place.offset for (name, number), place in known.places.items() if name == topic}
+
+    # what members ask for
+
+    def end(self, slot: tuple[str, int]) -> int:
+        return self._topic(slot[0])[slot[1]].end
+
+    def read(self, slot: tuple[str, int], offset: int, limit: int) -> list[Message]:
+        return self._topic(slot[0])[slot[1]].read(offset, limit)
+
+    def passed(self, slots: Mapping[tuple[str, int], object]) -> None:
+        """Cut the logs that a member just moved on in, and let waiting publishers look again."""
+        for slot in slots:
+            self._cut(slot)
+        self._room.set()
+
+    def leave(self, group: _Group, member: _Member, temporary: bool) -> None:
+        if member in group.members:
+            group.members.remove(member)
+        if self._ready is not None and member in self._ready:
+            self._ready.remove(member)
+        if temporary:
+            self._groups.pop(group.name, None)
+        for other in group.members:
+            other.wake.set()
+        self._room.set()
+
+    def _topic(self, name: str) -> list[_Partition]:
+        partitions = self._topics.get(name)
+        if partitions is None:
+            partitions = [_Partition(_is_compacted(name)) for _ in range(self._partitions)]
+            self._topics[name] = partitions
+        return partitions
+
+    def _cut(self, slot: tuple[str, int]) -> bool:
+        positions = [group.places[slot].offset for group in self._groups.values() if slot in group.places]
+        partition = self._topic(slot[0])[slot[1]]
+        before = partition.base
+        if positions:
+            partition.cut(min(positions))
+        elif len(partition.messages) >= self._capacity:
+            partition.cut(partition.base + 1)  # nobody has ever asked for it: the outbox still has what matters
+        return partition.base > before
+
+    async def _make_room(self, slot: tuple[str, int]) -> None:
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while not self._cut(slot):
+            self._room.clear()
+            remaining = deadline - asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(self._room.wait(), max(remaining, 0))
+            except TimeoutError:
+                raise BusUnavailable(f"a consumer of {slot[0]} is {self._capacity} messages behind") from None
+
+
+def _first_place(partition: _Partition) -> _Place:
+    if partition.newest is None:
+        return _Place(partition.base)
+    return _Place(partition.end, deque(partition.newest.values()))
+
+
+def _is_compacted(name: str) -> bool:
+    topic = BY_NAME.get(name)
+    return topic is not None and topic.compacted

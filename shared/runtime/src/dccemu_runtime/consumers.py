@@ -1,0 +1,213 @@
+"""Consumers: a message is parsed, checked against the inbox, handled by one use case and committed.
+
+Two styles of handler, both exactly once in effect:
+
+* a *transactional* handler gets a connection inside a transaction in which the message is already taken; what it
+  writes commits with that;
+* a *fast* handler fills a ``Unit`` that already claims the message; the consumer hands it to the group commit, so that
+  many messages share one transaction. It must not change anything outside the unit before ``unit.after_commit``.
+
+Order is kept for each key; different keys run side by side. A handler that raises is tried again with growing pauses,
+then the message is parked as a dead letter with the reason. A message that does not fit its contract is parked at
+once. Trouble with the database is nobody's fault: it is waited out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from dccemu_contracts.envelope import Contract
+from dccemu_protocol.errors import EmulatorError
+
+from . import deadletters, inbox, tracing
+from .bus import Bus, Message, Subscription
+from .database import Database
+from .groupcommit import CONNECTION_TROUBLE, AlreadyClaimed, Claim, Overloaded, StoreUnavailable, Unit, Write
+
+log = structlog.get_logger(__name__)
+
+_ContractT = TypeVar("_ContractT", bound=Contract)
+Transactional: TypeAlias = Callable[[PoolConnectionProxy, Any], Awaitable[None]]
+Fast: TypeAlias = Callable[["OpenUnit", Any], Awaitable[None]]
+
+HANDLED = Counter("dccemu_messages_handled", "Messages taken from the bus", ["consumer", "topic", "outcome"])
+
+_NOT_THE_MESSAGE = (StoreUnavailable, Overloaded, asyncpg.DeadlockDetectedError, *CONNECTION_TROUBLE)
+
+
+class OpenUnit:
+    """The unit of a fast handler: it already claims the message."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claims = [claim]
+        self._writes: list[Write] = []
+        self._after: list[Callable[[], None]] = []
+
+    def claim(self, *claims: Claim) -> None:
+        """Add claims; a lost one means that the whole message has been dealt with before."""
+        self._claims += claims
+
+    def write(self, *writes: Write) -> None:
+        """Add rows."""
+        self._writes += writes
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when the unit is durable, before the next message of the same key."""
+        self._after.append(callback)
+
+    def close(self) -> tuple[Unit, list[Callable[[], None]]]:
+        return Unit(self._claims, self._writes), self._after
+
+
+class Consumer:
+    """Handlers of one service for the messages of some contracts.
+
+    Parameters
+    ----------
+    group
+        The service's name: it shares the keys with the service's other workers and is the inbox's consumer name.
+    attempts
+        How often a handler is tried before the message is parked.
+    pause
+        Seconds before the second attempt; doubled for each further one, up to five seconds.
+    """
+
+    def __init__(self, bus: Bus, database: Database, group: str, *, attempts: int = 5, pause: float = 0.05) -> None:
+        self._bus = bus
+        self._database = database
+        self._group = group
+        self._attempts = attempts
+        self._pause = pause
+        self._handlers: dict[str, dict[str, tuple[type[Contract], Any, bool]]] = {}
+        self._subscription: Subscription | None = None
+
+    def on(
+        self, model: type[_ContractT], handler: Callable[[PoolConnectionProxy, _ContractT], Awaitable[None]]
+    ) -> None:
+        """Handle messages of ``model`` with a transactional handler: ``await handler(connection, message)``."""
+        self._handlers.setdefault(model.topic.name, {})[model.__name__] = (model, handler, False)
+
+    def on_fast(self, model: type[_ContractT], handler: Callable[[OpenUnit, _ContractT], Awaitable[None]]) -> None:
+        """Handle messages of ``model`` with a fast handler: ``await handler(unit, message)``."""
+        self._handlers.setdefault(model.topic.name, {})[model.__name__] = (model, handler, True)
+
+    async def start(self) -> None:
+        self._subscription = await self._bus.subscribe(list(self._handlers), self._group, self.handle)
+
+    async def stop(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.stop()
+            self._subscription = None
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Handle a batch from the bus: keys side by side, the messages of one key in order."""
+        chains: dict[tuple[str, str], list[Message]] = {}
+        for message in batch:
+            chains.setdefault((message.topic, message.key), []).append(message)
+        await asyncio.gather(*(self._chain(chain) for chain in chains.values()))
+
+    async def _chain(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            outcome = await self._one(message)
+            HANDLED.labels(self._group, message.topic, outcome).inc()
+
+    async def _one(self, message: Message) -> str:
+        try:
+            model, handler, is_fast = self._choose(message)
+            contract = model.from_bytes(message.value)
+        except (ValidationError, EmulatorError) as error:
+            return await self._park(message, f"does not fit its contract: {error}", 0)
+        attempt, pause = 0, self._pause
+        while True:
+            try:
+                with tracing.consuming(f"consume {message.topic}", message.headers):
+                    if is_fast:
+                        return await self._run_fast(handler, message, contract)
+                    return await self._run_transactional(handler, message, contract)
+            except _NOT_THE_MESSAGE as error:
+                log.warning("consumer waits", consumer=self._group, topic=message.topic, error=repr(error))
+            except Exception as error:
+                attempt += 1
+                log.warning(
+                    "handler failed",
+                    consumer=self._group,
+                    topic=message.topic,
+                    id=message.id,
+                    exc_info=True,
+                    attempt=attempt,
+                )
+                if attempt >= self._attempts:
+                    return await self._park(message, f"{type(error).__name__}: {error}", attempt)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _run_fast(self, handler: Fast, message: Message, contract: Contract) -> str:
+        unit = OpenUnit(inbox.claim_message(message.id, self._group))
+        await handler(unit, contract)
+        closed, after = unit.close()
+        try:
+            await self._database.group.commit(closed)
+        except AlreadyClaimed:
+            return "repeated"
+        for callback in after:
+            callback()
+        return "handled"
+
+    async def _run_transactional(self, handler: Transactional, message: Message, contract: Contract) -> str:
+        async with self._database.transaction() as connection:
+            if not await inbox.accept(connection, message.id, self._group):
+                return "repeated"
+            await handler(connection, contract)
+        return "handled"
+
+    async def _park(self, message: Message, reason: str, attempts: int) -> str:
+        log.error("message parked", consumer=self._group, topic=message.topic, id=message.id, reason=reason)
+        pause = self._pause
+        while True:
+            try:
+                async with self._database.transaction() as connection:
+                    await deadletters.park(connection, message, self._group, reason, attempts)
+                return "parked"
+            except _NOT_THE_MESSAGE as error:
+                log.warning("consumer waits", consumer=self._group, topic=message.topic, error=repr(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    def _choose(self, message: Message) -> tuple[type[Contract], Any, bool]:
+        models = self._handlers[message.topic]
+        if len(models) == 1:
+            return next(iter(models.values()))
+        kind = message.headers.get("type", "")
+        if kind not in models:
+            raise EmulatorError(f"type {kind!r} is none of {', '.join(sorted(models))}")
+        return models[kind]
+
+
+def is_fast(handler: Callable[..., object]) -> bool:
+    """Whether a handler's first parameter is named ``unit``."""
+    return next(iter(inspect.signature(handler).parameters)) == "unit"
+
+
+async def consume(
+    bus: Bus,
+    database: Database,
+    group: str,
+    handlers: Mapping[type[Contract], Callable[[Any, Any], Awaitable[None]]],
+    *,
+    attempts: int = 5,
+) -> Consumer:
+    """Make and start a consumer; a handler whose first parameter is named ``unit`` is fast, others are transactional."""
+    consumer = Consumer(bus, database, group, attempts=attempts)
+    for model, handler in handlers.items():
+        (consumer.on_fast if is_fast(handler) else consumer.on)(model, handler)
+    await consumer.start()
+    return consumer

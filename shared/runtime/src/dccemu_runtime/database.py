@@ -1,0 +1,157 @@
+"""A service's database: its own schema and role, a pool, transactions and the group commit writer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from . import migrations, tables
+from .groupcommit import CONNECTION_TROUBLE, GroupCommit, StoreUnavailable
+from .roles import provision
+
+
+class Database:
+    """Made by ``Database.open``; ``close`` when done.
+
+    Attributes
+    ----------
+    schema
+        The service's schema, first and only in the search path: statements name tables without it.
+    pool
+        asyncpg connections of the service's role.
+    group
+        The group commit writer.
+    """
+
+    def __init__(self, url: str, schema: str, pool: asyncpg.Pool) -> None:
+        self.url = url
+        self.schema = schema
+        self.pool = pool
+        self.group = GroupCommit(pool)
+        self._after: dict[int, list[Callable[[], None]]] = {}
+
+    @classmethod
+    async def open(
+        cls, url: str, schema: str, *, migrations_package: str | None = None, pool_size: int = 6
+    ) -> Database:
+        """Make role and schema if missing, walk the migrations, open the pool and start the writer.
+
+        Parameters
+        ----------
+        url
+            ``postgresql://``: of the owner (who may create roles) or of the service's own role.
+        schema
+            The service's name with underscores.
+        migrations_package
+            The package whose folder ``versions`` holds the service's revisions.
+        """
+        own_url = await provision(url, schema)
+        histories = [migrations.RUNTIME]
+        if migrations_package is not None:
+            histories.append(migrations.service_history(migrations_package))
+        await _walk(own_url, schema, histories)
+        pool = await asyncpg.create_pool(
+            own_url,
+            min_size=2,
+            max_size=pool_size,
+            command_timeout=30,
+            server_settings={
+                "search_path": f'"{schema}"',
+                "application_name": f"dccemu {schema}",
+                # A process that was stopped in the middle of a transaction must not hold its locks.
+                "idle_in_transaction_session_timeout": "10000",
+                # The plans are of small arrays and indexes: compiling them costs more than it gains.
+                "jit": "off",
+            },
+        )
+        database = cls(own_url, schema, pool)
+        await database.group.start()
+        return database
+
+    async def close(self) -> None:
+        """Commit what waits and let the connections go."""
+        await self.group.stop()
+        try:
+            async with asyncio.timeout(3):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
+
+    async def start(self) -> None:
+        """Nothing to do: ``open`` did it. A service may list its database first among its components."""
+
+    async def stop(self) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PoolConnectionProxy]:
+        """A connection inside a transaction that commits when the block ends and rolls back when it raises.
+
+        Raises
+        ------
+        StoreUnavailable
+            When no connection can be had.
+        """
+        try:
+            connection = await self.pool.acquire(timeout=10)
+        except CONNECTION_TROUBLE as error:
+            raise StoreUnavailable(f"the database is away: {error!r}") from error
+        try:
+            async with connection.transaction():
+                yield connection
+            callbacks = self._after.pop(id(connection), [])
+        finally:
+            self._after.pop(id(connection), None)
+            await self.pool.release(connection)
+        for callback in callbacks:
+            callback()
+
+    def after_commit(self, connection: PoolConnectionProxy, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once, when the transaction of ``connection`` (from ``transaction``) has committed."""
+        callbacks = self._after.setdefault(id(connection), [])
+        if callback not in callbacks:
+            callbacks.append(callback)
+
+    async def differences(self, *metadata: MetaData) -> list[object]:
+        """How the schema differs from the models (``metadata`` and the runtime's own): empty at head."""
+        engine = _engine(self.url, self.schema)
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(lambda sync: migrations.differences(sync, tables.metadata, *metadata))
+        finally:
+            await engine.dispose()
+
+    def engine(self) -> AsyncEngine:
+        """A SQLAlchemy engine on the service's schema, for work off the hot path; the caller disposes of it."""
+        return _engine(self.url, self.schema)
+
+
+async def _walk(url: str, schema: str, histories: Sequence[migrations.History]) -> None:
+    def walk(connection: SyncConnection) -> None:
+        migrations.lock(connection, schema)
+        for history in histories:
+            migrations.upgrade(connection, history)
+
+    engine = _engine(url, schema)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(walk)
+    finally:
+        await engine.dispose()
+
+
+def _engine(url: str, schema: str) -> AsyncEngine:
+    parts = urlsplit(url)
+    dialect = urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
+    return create_async_engine(
+        dialect, poolclass=NullPool, connect_args={"server_settings": {"search_path": f'"{schema}"'}}
+    )

@@ -1,0 +1,67 @@
+"""The one source of randomness: octets, numbers, identifiers and private keys.
+
+Without a seed it is the operating system's. With a seed it is SHA-256 in counter mode, so that the same seed and the
+same order of calls give the same octets (promise I7). ``child`` gives each service a stream of its own, so that the
+interleaving of services does not change what each one draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+# The order of the P-256 group (FIPS 186-4, appendix D.1.2.3): a private key is 1 to order - 1.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+class Entropy:
+    """A source of random octets.
+
+    Parameters
+    ----------
+    seed
+        Any integer or text for a repeatable stream, ``None`` for the operating system's randomness.
+    """
+
+    def __init__(self, seed: int | str | None = None) -> None:
+        self._root = None if seed is None else hashlib.sha256(b"dccemu entropy " + str(seed).encode()).digest()
+        self._counter = 0
+        self._buffer = b""
+
+    @property
+    def is_seeded(self) -> bool:
+        return self._root is not None
+
+    def child(self, name: str) -> Entropy:
+        """An independent stream; the same name under the same seed is the same stream."""
+        child = Entropy()
+        if self._root is not None:
+            child._root = hashlib.sha256(self._root + b" child " + name.encode()).digest()
+        return child
+
+    def octets(self, count: int) -> bytes:
+        """``count`` random octets."""
+        if self._root is None:
+            return secrets.token_bytes(count)
+        while len(self._buffer) < count:
+            self._buffer += hashlib.sha256(self._root + self._counter.to_bytes(8, "big")).digest()
+            self._counter += 1
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+    def uuid(self) -> str:
+        """A random UUID (version 4) as text."""
+        return str(uuid.UUID(bytes=self.octets(16), version=4))
+
+    def number(self, below: int) -> int:
+        """A whole number from 0 to ``below`` - 1, without noticeable bias."""
+        if below <= 0:
+            raise ValueError(f"below is {below}, it must be positive")
+        return int.from_bytes(self.octets((below.bit_length() + 7) // 8 + 8), "big") % below
+
+    def private_key(self) -> ec.EllipticCurvePrivateKey:
+        """A P-256 private key."""
+        return ec.derive_private_key(1 + self.number(_P256_ORDER - 1), ec.SECP256R1())

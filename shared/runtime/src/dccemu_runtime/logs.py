@@ -1,0 +1,45 @@
+"""Logging: structlog to standard error, lines for people or JSON; what is bound to the context is on every line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(form: Literal["console", "json"] = "console", level: str = "info", **bound: str) -> None:
+    """Set up logging for the process; ``bound`` (``service="gateway"``) is on every line."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[Processor]
+    if form == "json":
+        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    # aiokafka reports each retry of a connection as an error; the bus adapter says what matters.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    structlog.contextvars.clear_contextvars()
+    if bound:
+        structlog.contextvars.bind_contextvars(**bound)
+
+
+def bind(**values: str) -> None:
+    """Put values (``request_id=...``) on every line of the current task."""
+    structlog.contextvars.bind_contextvars(**values)

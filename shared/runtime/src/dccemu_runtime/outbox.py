@@ -1,0 +1,222 @@
+"""The outbox: the only way out of a service, and the memory that outlives any broker.
+
+A use case writes its messages as rows in the transaction of its state. After the commit the relay, woken in process
+(a slow poll is the fallback), locks the unsent rows, publishes them in order and marks each with the incarnation of
+the bus and the place it was put. A row is deleted only when all consumers that its topic names have confirmed that
+place. When the bus appears in another incarnation - the broker was killed and came back empty - whatever was not yet
+confirmed counts as unsent again. Consumers meet a repeat with their inbox.
+
+Rows are found by ``sent_in IS NULL`` under ``FOR UPDATE SKIP LOCKED``, never by a high-water mark: positions are drawn
+before the commit, so a lower one may appear after a higher one. Workers of one service take turns with an advisory
+lock, so that the order of a key's messages holds across workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+from dccemu_contracts.envelope import Contract
+from dccemu_contracts.topics import BY_NAME
+
+from . import tracing
+from .bus import Bus, BusUnavailable, Message
+from .database import Database
+from .groupcommit import CONNECTION_TROUBLE, Row, StoreUnavailable, Write, insert
+
+log = structlog.get_logger(__name__)
+
+_INSERT = "INSERT INTO outbox (id, topic, key, value, headers) VALUES ($1, $2, $3, $4, $5::jsonb)"
+# One worker at a time publishes: the lock is held until the marks are committed.
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('outbox ' || current_schema()))"
+_TAKE = """
+SELECT position, id, topic, key, value, headers FROM outbox
+WHERE sent_in IS NULL ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED"""
+_FORGET = "DELETE FROM outbox WHERE position = ANY($1::bigint[])"
+_MARK = """
+UPDATE outbox o SET sent_in = $1, partition = n.partition, offset_ = n.offset_
+FROM unnest($2::bigint[], $3::int[], $4::bigint[]) AS n(position, partition, offset_)
+WHERE o.position = n.position"""
+# Confirmed by all consumers: the lowest offset of each partition was computed by the relay.
+_CONFIRM = """
+DELETE FROM outbox o USING unnest($3::int[], $4::bigint[]) AS c(partition, offset_)
+WHERE o.topic = $1 AND o.sent_in = $2 AND o.partition = c.partition AND o.offset_ < c.offset_"""
+_LOST = "UPDATE outbox SET sent_in = NULL WHERE sent_in IS NOT NULL AND sent_in <> $1"
+_WAITING = "SELECT DISTINCT topic FROM outbox WHERE sent_in = $1"
+
+
+def message_of(contract: Contract) -> Message:
+    """The bus message of a contract."""
+    return Message(contract.topic.name, contract.key, contract.to_bytes(), contract.id, _headers(contract))
+
+
+def _headers(contract: Contract) -> dict[str, str]:
+    return {"type": type(contract).__name__, **tracing.headers()}
+
+
+class Outbox:
+    """Writes rows and relays them.
+
+    Parameters
+    ----------
+    poll
+        How often to look for rows that another process left behind.
+    confirm
+        How often to ask the bus what was consumed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        *,
+        batch_size: int = 500,
+        poll: timedelta = timedelta(seconds=1),
+        confirm: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._batch_size = batch_size
+        self._poll = poll.total_seconds()
+        self._confirm = confirm.total_seconds()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._insert = insert(
+            "outbox",
+            {"id": "text", "topic": "text", "key": "text", "value": "bytea", "headers": "jsonb"},
+            committed=self._committed,
+        )
+        bus.on_incarnation(self.wake)
+
+    def write(self, contract: Contract) -> Write:
+        """The row of a message, for a unit of the group commit."""
+        return Write(self._insert, _row(contract))
+
+    async def add(self, connection: PoolConnectionProxy, *contracts: Contract) -> None:
+        """Write messages in the transaction of ``connection`` (from ``Database.transaction``)."""
+        await connection.executemany(_INSERT, [_row(contract) for contract in contracts])
+        self._database.after_commit(connection, self.wake)
+
+    def wake(self) -> None:
+        """Look for unsent rows now."""
+        self._wake.set()
+
+    async def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._relay(), name=f"outbox relay {self._database.schema}"),
+            asyncio.create_task(self._follow(), name=f"outbox confirmations {self._database.schema}"),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def drained(self) -> bool:
+        """Whether every row has been sent and confirmed."""
+        return not await self._database.pool.fetchval("SELECT EXISTS (SELECT 1 FROM outbox)")
+
+    async def counts(self) -> dict[str, int]:
+        """Rows that wait for the bus (``unsent``) and rows that wait for consumers (``unconfirmed``)."""
+        rows = await self._database.pool.fetch("SELECT sent_in IS NULL, count(*) FROM outbox GROUP BY 1")
+        found = {row[0]: row[1] for row in rows}
+        return {"unsent": found.get(True, 0), "unconfirmed": found.get(False, 0)}
+
+    def _committed(self, _rows: Sequence[Row]) -> None:
+        self._wake.set()
+
+    async def _relay(self) -> None:
+        delay = 0.05
+        while True:
+            self._wake.clear()
+            try:
+                while await self.relay_once() == self._batch_size:
+                    pass
+                delay = 0.05
+            except (BusUnavailable, StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
+                log.warning("outbox waits", schema=self._database.schema, error=repr(error), retry_in=delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1.0)
+                self._wake.set()
+            except Exception:
+                log.exception("outbox relay failed", schema=self._database.schema)
+                await asyncio.sleep(1)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._poll)
+
+    async def relay_once(self) -> int:
+        """Publish one batch of unsent rows; returns how many."""
+        incarnation = self._bus.incarnation
+        if incarnation is None:
+            return 0
+        async with self._database.transaction() as connection:
+            await connection.execute(_TAKE_TURNS)
+            rows = await connection.fetch(_TAKE, self._batch_size)
+            if not rows:
+                return 0
+            receipts = await self._bus.publish(
+                [Message(row[2], row[3], row[4], row[1], json.loads(row[5])) for row in rows]
+            )
+            done: list[int] = []
+            kept: list[tuple[int, int, int]] = []
+            for row, receipt in zip(rows, receipts, strict=True):
+                topic = BY_NAME.get(row[2])
+                if topic is not None and topic.consumers:
+                    kept.append((row[0], receipt.partition, receipt.offset))
+                else:
+                    done.append(row[0])
+            if kept:
+                await connection.execute(_MARK, incarnation, *(list(column) for column in zip(*kept, strict=True)))
+            if done:
+                await connection.execute(_FORGET, done)
+        return len(rows)
+
+    async def _follow(self) -> None:
+        """Keep asking which rows were lost with a former incarnation and which were confirmed."""
+        checked: str | None = None
+        while True:
+            await asyncio.sleep(self._confirm)
+            try:
+                incarnation = self._bus.incarnation
+                if incarnation is None:
+                    continue
+                if checked != incarnation:
+                    await self.resend_lost(incarnation)
+                    checked = incarnation
+                await self.confirm_once()
+            except (BusUnavailable, StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
+                log.info("outbox confirmations wait", schema=self._database.schema, error=repr(error))
+            except Exception:
+                log.exception("outbox confirmations failed", schema=self._database.schema)
+
+    async def resend_lost(self, incarnation: str) -> None:
+        """Count what was sent in another incarnation as unsent again."""
+        result = await self._database.pool.execute(_LOST, incarnation)
+        if result != "UPDATE 0":
+            log.warning("the bus came back without its contents", schema=self._database.schema, resend=result)
+            self.wake()
+
+    async def confirm_once(self) -> None:
+        """Delete the rows that all their consumers have handled."""
+        incarnation = self._bus.incarnation
+        for row in await self._database.pool.fetch(_WAITING, incarnation):
+            topic = BY_NAME[row[0]]
+            positions = [await self._bus.confirmed(topic.name, consumer) for consumer in topic.consumers]
+            common = set.intersection(*(set(position) for position in positions))
+            if common and incarnation == self._bus.incarnation:
+                lowest = {number: min(position[number] for position in positions) for number in common}
+                await self._database.pool.execute(
+                    _CONFIRM, topic.name, incarnation, list(lowest), list(lowest.values())
+                )
+
+
+def _row(contract: Contract) -> Row:
+    return (contract.id, contract.topic.name, contract.key, contract.to_bytes(), json.dumps(_headers(contract)))

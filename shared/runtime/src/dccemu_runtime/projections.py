@@ -1,0 +1,185 @@
+"""Projections: another service's facts, kept in one's own schema and in memory.
+
+A projection reads a compacted topic from its beginning, ignores versions that are not newer than what it has, and
+keeps what it learnt in the table ``projections``: at the next start it serves at once, also while its owner and the
+bus are away. When it knows nothing it asks the owner for a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from dccemu_contracts.controls import SnapshotRequest
+from dccemu_contracts.envelope import Contract
+
+from .bus import Bus, BusUnavailable, Message, Subscription
+from .clock import Clock
+from .database import Database
+from .entropy import Entropy
+from .groupcommit import CONNECTION_TROUBLE, Overloaded, StoreUnavailable, Unit, Write, upsert
+from .outbox import message_of
+
+log = structlog.get_logger(__name__)
+
+_UPSERT = upsert(
+    "projections",
+    {"topic": "text", "key": "text", "version": "bigint", "value": "bytea"},
+    ("topic", "key"),
+    newer="version",
+)
+
+
+_FactT = TypeVar("_FactT", bound=Contract)
+
+
+class Projection(Generic[_FactT]):
+    """The newest fact of each key.
+
+    Parameters
+    ----------
+    model
+        The contract; it has a ``version`` that rises with each change, and may have ``removed``.
+    requester
+        The service's name, for snapshot requests.
+    """
+
+    def __init__(
+        self,
+        model: type[_FactT],
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        requester: str,
+        ask_every: float = 2.0,
+    ) -> None:
+        self._model = model
+        self._topic = model.topic.name
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._entropy = entropy
+        self._requester = requester
+        self._ask_every = ask_every
+        self._facts: dict[str, _FactT] = {}
+        self._removed: dict[str, int] = {}
+        self._callbacks: list[Callable[[_FactT | None, _FactT], None]] = []
+        self._changed = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def get(self, key: str) -> _FactT | None:
+        """The fact of ``key``, unless there is none or it was removed."""
+        return self._facts.get(key)
+
+    def values(self) -> Collection[_FactT]:
+        """All facts that are not removed."""
+        return self._facts.values()
+
+    def on_change(self, callback: Callable[[_FactT | None, _FactT], None]) -> None:
+        """Call ``callback(old, new)`` for each fact learnt, at the loading of the table as well; ``new`` may be removed."""
+        self._callbacks.append(callback)
+
+    async def wait_for(self, key: str) -> _FactT:
+        """Wait until there is a fact of ``key``."""
+        while (fact := self._facts.get(key)) is None:
+            await self.changed()
+        return fact
+
+    async def changed(self) -> None:
+        """Wait for the next change."""
+        await self._changed.wait()
+
+    async def start(self) -> None:
+        """Load the table, then follow the topic."""
+        rows = await self._database.pool.fetch("SELECT value FROM projections WHERE topic = $1", self._topic)
+        for row in rows:
+            try:
+                self._learn(self._model.from_bytes(row[0]))
+            except ValidationError as error:
+                log.error("a projected row does not fit its contract any more", topic=self._topic, error=str(error))
+        self._subscription = await self._bus.subscribe([self._topic], self._requester, self.handle, replay=True)
+        self._asking = asyncio.create_task(self._ask_while_empty(), name=f"projection {self._topic}")
+
+    async def stop(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.stop()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Take a batch from the bus: durable first, then visible."""
+        newest: dict[str, _FactT] = {}
+        for message in batch:
+            try:
+                fact = self._model.from_bytes(message.value)
+            except ValidationError as error:
+                log.error(
+                    "fact ignored: it does not fit its contract", topic=self._topic, id=message.id, error=str(error)
+                )
+                continue
+            known = newest.get(fact.key)
+            if _version(fact) > (self._version_of(fact.key) if known is None else _version(known)):
+                newest[fact.key] = fact
+        if not newest:
+            return
+        writes = [Write(_UPSERT, (self._topic, fact.key, _version(fact), fact.to_bytes())) for fact in newest.values()]
+        while True:
+            try:
+                await self._database.group.commit(Unit(writes=writes))
+                break
+            except (StoreUnavailable, Overloaded, *CONNECTION_TROUBLE):
+                await asyncio.sleep(0.2)
+        for fact in newest.values():
+            self._learn(fact)
+
+    def _learn(self, fact: _FactT) -> None:
+        key, version = fact.key, _version(fact)
+        if version <= self._version_of(key):
+            return
+        old = self._facts.pop(key, None)
+        if getattr(fact, "removed", False):
+            self._removed[key] = version
+        else:
+            self._removed.pop(key, None)
+            self._facts[key] = fact
+        for callback in self._callbacks:
+            callback(old, fact)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _version_of(self, key: str) -> int:
+        fact = self._facts.get(key)
+        return self._removed.get(key, -1) if fact is None else _version(fact)
+
+    async def _ask_while_empty(self) -> None:
+        """Ask for a snapshot until something is known, with growing pauses: the owner may really have nothing."""
+        pause = self._ask_every
+        while not self._facts and not self._removed:
+            request = SnapshotRequest(
+                id=self._entropy.uuid(), at=self._clock.now(), wanted=self._topic, requester=self._requester
+            )
+            try:
+                if self._bus.incarnation is not None:
+                    await self._bus.publish([message_of(request)])
+            except BusUnavailable as error:
+                log.info("snapshot request waits", topic=self._topic, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 60.0)
+
+
+def _version(fact: Contract) -> int:
+    version = getattr(fact, "version", None)
+    if not isinstance(version, int):
+        raise TypeError(f"{type(fact).__name__} has no version: it cannot be projected")
+    return version
