@@ -5,12 +5,15 @@ The long-invoke-id-and-priority is ``20`` and the low 24 bits of the Originator 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
 from .datum import Datum, encode_into, read
 from .errors import BAD_TAG, BAD_VALUE, GbcsError
 from .octets import Cursor, encode_length
+
+_OBIS = re.compile(r"(\d+)-(\d+):(\d+)\.(\d+)\.(\d+)\.(\d+)\Z")
 
 
 class Operation(IntEnum):
@@ -81,9 +84,20 @@ def invoke_id(counter: int) -> int:
 
 
 def obis_text(obis: bytes) -> str:
-    """``0-0:94.44.0.3`` form; F is written only where it is neither 255 nor part of the value group."""
+    """``A-B:C.D.E.F``, all six groups."""
     a, b, c, d, e, f = obis
     return f"{a}-{b}:{c}.{d}.{e}.{f}"
+
+
+def obis_octets(text: str) -> bytes:
+    """The six octets of ``A-B:C.D.E.F``."""
+    found = _OBIS.match(text)
+    if found is None:
+        raise GbcsError(BAD_VALUE, f"{text!r} is not an OBIS code A-B:C.D.E.F")
+    try:
+        return bytes(int(group) for group in found.groups())
+    except ValueError:
+        raise GbcsError(BAD_VALUE, f"a group of {text!r} is more than 255") from None
 
 
 def encode(payload: AccessRequest | AccessResponse | DataNotification) -> bytes:
