@@ -35,6 +35,7 @@ from .clock import Clock
 from .entropy import Entropy
 from .faults import Faults
 from .http import app as applications
+from .http import controls
 from .http.server import Bounds, Server
 from .journal import Journal
 from .outbox import message_of
@@ -220,6 +221,11 @@ class _Process:
         self._runtime = Runtime.create(settings, self._name)
         await self._runtime.start()
         self._service = await build(settings, self._runtime)  # type: ignore[arg-type]
+        admin.include_router(controls.clock_routes(self._runtime.clock, self._runtime.announce_clock))
+        admin.include_router(controls.fault_routes(self._runtime.faults, self._runtime.announce_faults))
+        if self._service.journal is not None:
+            journals = [controls.LocalJournal(self._name, self._service.journal)]
+            admin.include_router(controls.journal_routes(lambda: journals))
         if self._service.admin is not None:
             admin.include_router(self._service.admin)
         await self._service.start()
