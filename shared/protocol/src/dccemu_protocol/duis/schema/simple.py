@@ -28,7 +28,7 @@ _LEXICAL: Final = {
     "boolean": "true|false|1|0",
     "decimal": r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)",
     "integer": "[+-]?[0-9]+",
-    "unsigned": "[0-9]+",
+    "unsigned": "[+-]?[0-9]+",
     "dateTime": _DAY + "T" + _TIME + _ZONE,
     "date": _DAY + _ZONE,
     "time": _TIME + _ZONE,

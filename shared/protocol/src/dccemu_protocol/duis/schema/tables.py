@@ -84,8 +84,9 @@ def _particle(row: object) -> Particle:
 
 
 def _simple(row: dict[str, Any]) -> SimpleFacts:
+    facets: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     try:
-        return SimpleFacts(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+        return SimpleFacts(**facets)
     except TypeError as error:
         raise EmulatorError(f"duis tables: {row!r} is not a simple type") from error
 

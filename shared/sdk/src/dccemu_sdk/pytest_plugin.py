@@ -1,0 +1,1 @@
+"""pytest fixtures for tests against a running emulator."""
