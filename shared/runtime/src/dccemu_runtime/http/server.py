@@ -170,6 +170,10 @@ class Server:
         return f"{'http' if self.tls is None else 'https'}://{host}:{self.port}"
 
     @property
+    def is_running(self) -> bool:
+        return self._listener is not None
+
+    @property
     def connections(self) -> int:
         return len(self._state.connections)
 

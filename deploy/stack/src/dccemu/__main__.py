@@ -1,0 +1,5 @@
+"""``python -m dccemu`` is the same as ``dccemu``."""
+
+from .main import main
+
+main()

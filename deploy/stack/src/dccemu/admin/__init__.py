@@ -1,0 +1,1 @@
+"""The admin port: everything unreal, under one roof."""

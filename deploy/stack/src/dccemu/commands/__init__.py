@@ -1,0 +1,1 @@
+"""Commands of the `dccemu` command line, one module each."""

@@ -1,0 +1,123 @@
+"""A process for each service over a Kafka-protocol broker: `dccemu up --isolated`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from dccemu_runtime.http.controls import JournalSource, JsonEntry
+from dccemu_runtime.journal import Filter
+
+from .one_process import module_of
+from .options import PORTS, SERVICES, Options, environment, service_settings
+from .supervisor import Child, Supervisor, python_module
+
+_LISTENERS = {"http_port": "http", "tls_port": "tls"}
+
+
+class RemoteJournal:
+    """The journal of a service in another process, read over its admin port."""
+
+    def __init__(self, client: httpx.AsyncClient, service: str, house: Isolated) -> None:
+        self._client = client
+        self._service = service
+        self._house = house
+
+    async def find(self, wanted: Filter, limit: int) -> Sequence[JsonEntry]:
+        names = ("user", "device", "srv", "request_id", "stage", "outcome")
+        query = {name: value for name in names if (value := getattr(wanted, name)) is not None}
+        if wanted.since is not None:
+            query["since"] = wanted.since.isoformat()
+        answer = await self._get("/admin/journal", {**query, "limit": str(limit)})
+        return [] if answer is None else list(answer["entries"])
+
+    async def get(self, entry_id: str) -> JsonEntry | None:
+        return await self._get(f"/admin/journal/{entry_id}", {})
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> dict[str, Any] | None:
+        base = self._house.admin_url(self._service)
+        if base is None:
+            return None
+        try:
+            response = await self._client.get(base + path, params=query)
+        except httpx.TransportError:
+            return None
+        return response.json() if response.status_code == 200 else None
+
+
+class Isolated:
+    """The house as supervised processes. A process that dies comes back on the ports it had."""
+
+    def __init__(self, options: Options, database_url: str, broker: str, *, local_broker: bool) -> None:
+        self._settings = service_settings(options, database_url=database_url, bus=broker)
+        if local_broker:
+            # The local broker does not wake a waiting fetch: a short wait keeps the round trip short (libraries.md).
+            for settings in self._settings.values():
+                settings["bus_fetch_max_wait_ms"] = "5"
+        self.supervisor = Supervisor()
+        self._events: dict[str, dict[str, Any]] = {}
+        self._readers: list[asyncio.Task[None]] = []
+        self.client = httpx.AsyncClient(timeout=5.0, trust_env=False)
+
+    async def start(self) -> None:
+        """Start every process; ``unready`` tells when they have come up."""
+        for name in SERVICES:
+            child = Child(
+                name,
+                python_module(module_of(name)),
+                environment(name, self._settings[name]),
+                on_line=lambda line, name=name: self._heard(name, line),
+            )
+            await self.supervisor.start(child)
+
+    def _heard(self, name: str, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            urls = event["urls"]
+        except (ValueError, KeyError, TypeError):
+            return
+        self._events[name] = event
+        if event["event"] == "alive":
+            return
+        fixed = {"admin_port": urls["admin"]}
+        fixed |= {setting: urls[listener] for setting, listener in _LISTENERS.items() if listener in urls}
+        ports = {setting: url.rsplit(":", 1)[1] for setting, url in fixed.items()}
+        child = self.supervisor.children[name]
+        child.environment = {**child.environment, **environment(name, ports)}
+
+    def unready(self) -> list[str]:
+        """What is missing, over all processes, as far as they have told."""
+        missing = []
+        for name in SERVICES:
+            child = self.supervisor.children.get(name)
+            event = self._events.get(name)
+            pid = child.process.pid if child is not None and child.process is not None else None
+            if event is None or event["event"] != "ready" or event["pid"] != pid:
+                missing.append(f"{name} is starting")
+        return missing
+
+    def admin_url(self, service: str) -> str | None:
+        """The admin address of a service's process."""
+        event = self._events.get(service)
+        return None if event is None else event["urls"].get("admin")
+
+    def urls(self) -> dict[str, str]:
+        """The address of every port by its name in the state file."""
+        urls = {}
+        for name, (service, setting) in PORTS.items():
+            url = self._events.get(service, {}).get("urls", {}).get(_LISTENERS[setting])
+            if url is not None:
+                urls[name] = url
+        return urls
+
+    def journals(self) -> Sequence[JournalSource]:
+        """The journal of each service, over its admin port."""
+        return [RemoteJournal(self.client, name, self) for name in SERVICES]
+
+    async def stop(self) -> None:
+        await self.supervisor.stop()
+        await self.client.aclose()
