@@ -85,7 +85,8 @@ class Clock:
             changed = asyncio.Event()
             self._sleepers.add(changed)
             try:
-                await asyncio.wait_for(changed.wait(), None if self._frozen is not None else remaining)
+                async with asyncio.timeout(None if self._frozen is not None else remaining):
+                    await changed.wait()
             except TimeoutError:
                 pass
             finally:

@@ -149,7 +149,8 @@ class Journal:
             if len(found) >= count or remaining <= 0:
                 return found
             try:
-                await asyncio.wait_for(news.wait(), min(remaining, 1.0))
+                async with asyncio.timeout(min(remaining, 1.0)):
+                    await news.wait()
             except TimeoutError:
                 continue
 

@@ -150,7 +150,8 @@ class Outbox:
                 log.exception("outbox relay failed", schema=self._database.schema)
                 await asyncio.sleep(1)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._poll)
+                async with asyncio.timeout(self._poll):
+                    await self._wake.wait()
 
     async def relay_once(self) -> int:
         """Publish one batch of unsent rows; returns how many."""

@@ -148,7 +148,8 @@ class Timers:
         if due is not None and not self._clock.is_frozen:
             pause = min(pause, max((due - self._clock.now()).total_seconds(), 0.005))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
 
     async def run_one(self) -> bool:
         """Handle the timer that is due longest; False when none is due."""

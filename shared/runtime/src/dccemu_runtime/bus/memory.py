@@ -314,7 +314,8 @@ class MemoryBus:
             self._room.clear()
             remaining = deadline - asyncio.get_running_loop().time()
             try:
-                await asyncio.wait_for(self._room.wait(), max(remaining, 0))
+                async with asyncio.timeout(max(remaining, 0)):
+                    await self._room.wait()
             except TimeoutError:
                 raise BusUnavailable(f"a consumer of {slot[0]} is {self._capacity} messages behind") from None
 
