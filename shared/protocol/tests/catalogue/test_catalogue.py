@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from dccemu_protocol import catalogue
 from dccemu_protocol.duis import SIGNED_PRE_COMMAND, parse_document, read_request
 from dccemu_protocol.errors import EmulatorError
