@@ -16,6 +16,8 @@ class CertificateFact(Contract):
     issuer's name, ``der`` the certificate in hexadecimal. ``role`` is the Remote Party Role, absent for Devices.
     ``eui`` is hyphened upper case; absent for CA certificates. ``pinned`` marks a certificate trusted by serial because
     no chain leads to a root (the XML-signing certificates of the published set). ``kind``: what tree it is in.
+    ``dated`` false: dates of the certificate, or of what this CA issued, are not to be enforced unless configured (the
+    published test PKI has partly run out).
     """
 
     topic: ClassVar[Topic] = SMKI_CERTIFICATES
@@ -32,6 +34,7 @@ class CertificateFact(Contract):
     ski: str
     der: str
     pinned: bool = False
+    dated: bool = True
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 from . import csr, keystore, profiles, rules
 from .assembly import Signer, assemble, signer
-from .certificate import SmkiCertificate, issuer_text, parse, parse_pem
+from .certificate import SmkiCertificate, issuer_text, parse, parse_pem, parse_pem_bundle
 from .keyid import key_identifier, public_point
 from .keystore import Entry, Keystore
 from .names import (
@@ -46,6 +46,7 @@ __all__ = [
     "keystore",
     "parse",
     "parse_pem",
+    "parse_pem_bundle",
     "parse_serial",
     "profiles",
     "public_point",

@@ -122,6 +122,15 @@ def parse_pem(pem: str | bytes) -> SmkiCertificate:
     return parse(der)
 
 
+def parse_pem_bundle(pem: bytes) -> tuple[SmkiCertificate, ...]:
+    """Read all certificates of a PEM text."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except _PARSE_FAILURES as error:
+        raise _unreadable(f"not PEM certificates: {str(error)[:120]}") from None
+    return tuple(parse(certificate.public_bytes(Encoding.DER)) for certificate in found)
+
+
 def issuer_text(name: x509.Name) -> str:
     """RFC 4514 text of a name in canonical spelling (``CN=Z1,OU=07``)."""
     return canonical_issuer(name.rfc4514_string())

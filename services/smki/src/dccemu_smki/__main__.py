@@ -1,0 +1,11 @@
+"""The SMKI as a process of its own."""
+
+from __future__ import annotations
+
+from dccemu_runtime.service import run
+
+from .bootstrap import build
+from .settings import Settings
+
+if __name__ == "__main__":
+    run("smki", Settings, build)

@@ -1,0 +1,167 @@
+"""The one place that knows every concrete class of the SMKI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import structlog
+
+from dccemu_contracts.envelope import Contract
+from dccemu_contracts.topics import SMKI_CERTIFICATES, SMKI_REVOCATIONS
+from dccemu_protocol.errors import EmulatorError
+from dccemu_protocol.pki import Keystore, keystore
+from dccemu_runtime.consumers import Consumer
+from dccemu_runtime.database import Database
+from dccemu_runtime.entropy import Entropy
+from dccemu_runtime.journal import Journal
+from dccemu_runtime.outbox import Outbox
+from dccemu_runtime.service import Component, Listener, Runtime, Service
+from dccemu_runtime.snapshots import Owner
+from dccemu_runtime.timers import Timers
+
+from .adapters.keystore import AuthorityKeys
+from .adapters.software_keys import SoftwareKeys, sealing_key_of_file, sealing_key_of_passphrase
+from .adapters.store import Store, certificate_fact
+from .entrypoints import admin, consumers, http, timers
+from .settings import Settings
+from .usecases.context import TEST, Smki
+from .usecases.establish import establish, missing
+from .usecases.revoke import publish_first_lists
+
+log = structlog.get_logger(__name__)
+_MIGRATIONS = "dccemu_smki.adapters.migrations"
+
+
+async def build(settings: Settings, runtime: Runtime) -> Service:
+    """Build the service: database open and walked, hierarchy made, nothing running yet."""
+    database = await Database.open(
+        settings.database_url, settings.database_schema or "smki", migrations_package=_MIGRATIONS
+    )
+    try:
+        return await _build(settings, runtime, database)
+    except BaseException:
+        await database.close()
+        raise
+
+
+async def _build(settings: Settings, runtime: Runtime, database: Database) -> Service:
+    entropy = runtime.entropy.child("smki")
+    vault = SoftwareKeys(database.pool, await asyncio.to_thread(_sealing_key, settings, entropy), entropy)
+    smki = Smki(
+        settings=settings,
+        database=database,
+        outbox=Outbox(database, runtime.bus),
+        timers=Timers(database, runtime.clock),
+        clock=runtime.clock,
+        entropy=entropy,
+        store=Store(database.pool),
+        keys=_authority_keys(settings, vault),
+        vault=vault,
+    )
+    imported, roots = await asyncio.to_thread(_read_material, settings)
+    await establish(smki, imported, roots)
+    await publish_first_lists(smki)
+    journal = Journal(database)
+    consumer = Consumer(runtime.bus, database, "smki")
+    consumers.register(consumer, smki)
+    timers.register(smki)
+    owner = Owner(
+        runtime.bus,
+        "smki",
+        {SMKI_CERTIFICATES: lambda: _certificates(smki), SMKI_REVOCATIONS: lambda: _revocations(smki)},
+    )
+    established = Established(smki)
+    components: list[Component] = [
+        _Closing(database, smki.keys),
+        smki.outbox,
+        owner,
+        smki.timers,
+        consumer,
+        established,
+    ]
+    return Service(
+        name="smki",
+        listeners=[Listener("smki", http.application(smki), host=settings.host, port=settings.http_port)],
+        admin=admin.router(smki),
+        journal=journal,
+        components=components,
+        conditions=[established.unmet],
+    )
+
+
+class Established:
+    """Watches whether the DCC's own certificates are all there (checklist B8)."""
+
+    def __init__(self, smki: Smki) -> None:
+        self._smki = smki
+        self._missing: list[str] = ["the certificate hierarchy"]
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._watch(), name="smki established")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def unmet(self) -> str | None:
+        return f"no certificate yet of: {', '.join(self._missing)}" if self._missing else None
+
+    async def _watch(self) -> None:
+        while self._missing:
+            try:
+                self._missing = await missing(self._smki)
+            except OSError as error:
+                log.warning("cannot tell what is established", error=repr(error))
+            await asyncio.sleep(0.1)
+
+
+class _Closing:
+    """Stopped last: key store and database."""
+
+    def __init__(self, database: Database, keys: AuthorityKeys) -> None:
+        self._database = database
+        self._keys = keys
+
+    async def start(self) -> None:
+        """Nothing: both were opened to build."""
+
+    async def stop(self) -> None:
+        await self._keys.close()
+        await self._database.close()
+
+
+def _authority_keys(settings: Settings, vault: SoftwareKeys) -> AuthorityKeys:
+    if settings.key_store == "software":
+        return vault
+    raise EmulatorError(f"key store {settings.key_store!r} is not known")
+
+
+def _sealing_key(settings: Settings, entropy: Entropy) -> bytes:
+    passphrase = settings.key_passphrase.get_secret_value()
+    if passphrase:
+        return sealing_key_of_passphrase(passphrase)
+    if settings.data_dir is not None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        return sealing_key_of_file(settings.data_dir / "smki-sealing.key", entropy)
+    log.warning("CA keys are sealed with a passphrase that everybody knows: set a data folder or a passphrase")
+    return sealing_key_of_passphrase("TEST ONLY")
+
+
+def _read_material(settings: Settings) -> tuple[Keystore | None, bytes | None]:
+    imported = None if settings.keystore is None else keystore.load(settings.keystore)
+    roots = None if settings.trusted_roots is None else settings.trusted_roots.read_bytes()
+    return imported, roots
+
+
+async def _certificates(smki: Smki) -> AsyncIterator[Contract]:
+    at = smki.now()
+    async for record in smki.store.each("hierarchy <> $1", TEST):
+        yield certificate_fact(record, at)
+
+
+async def _revocations(smki: Smki) -> AsyncIterator[Contract]:
+    async for fact in smki.store.revocations():
+        yield fact

@@ -1,0 +1,15 @@
+"""``/admin/smki``: what an operator of the emulator may do without the procedures of the real thing."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from ..usecases.context import Smki
+from . import admin_certificates
+
+
+def router(smki: Smki) -> APIRouter:
+    """All admin routes of the service."""
+    made = APIRouter(prefix="/admin/smki", tags=["smki"])
+    made.include_router(admin_certificates.router(smki))
+    return made

@@ -1,0 +1,135 @@
+"""Making certificates: what was asked for, checked by others before, becomes DER and a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asyncpg.pool import PoolConnectionProxy
+
+from dccemu_protocol.pki import (
+    DEVICE_POLICY,
+    ORGANISATION_POLICY,
+    TEST_POLICY,
+    Kind,
+    Signer,
+    assemble,
+    draw_serial,
+    key_identifier,
+    profiles,
+)
+from dccemu_protocol.pki.csr import SigningRequest
+from dccemu_protocol.pki.device_form import device_form
+
+from ..domain.lifecycle import Status
+from ..domain.records import Authority, CertificateRecord, key_digest
+from .context import LIVE, TEST, Smki
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One certificate to make."""
+
+    request: SigningRequest
+    party: str | None = None
+    top_up: bool = False
+    manufacturing: bool = False
+
+
+async def issue(
+    smki: Smki, connection: PoolConnectionProxy, wanted: Sequence[Wanted], hierarchy: str = LIVE
+) -> list[CertificateRecord]:
+    """Make, lodge and publish certificates in the transaction of ``connection``; keys are claimed by the caller."""
+    records = await make(smki, connection, wanted, hierarchy)
+    await smki.store.add(connection, records)
+    await smki.publish(connection, *records)
+    return records
+
+
+async def make(
+    smki: Smki, connection: PoolConnectionProxy, wanted: Sequence[Wanted], hierarchy: str = LIVE
+) -> list[CertificateRecord]:
+    """Make certificates without lodging them."""
+    versions = await smki.store.versions(connection, len(wanted))
+    at = smki.now()
+    status = Status.PENDING if smki.settings.acceptance_window else Status.IN_USE
+    records = []
+    press: dict[Kind, Press] = {}
+    for one, version in zip(wanted, versions, strict=True):
+        kind = one.request.kind
+        if kind not in press:
+            press[kind] = await open_press(smki, kind, hierarchy, at, status)
+        records.append(press[kind].strike(one, draw_serial(smki.entropy.octets), version))
+    if status is Status.PENDING:
+        for record in records:
+            await smki.timers.set(
+                connection,
+                "acceptance",
+                f"{record.issuer}|{record.serial_hex}",
+                at + smki.settings.acceptance_window,
+            )
+    return records
+
+
+async def open_press(smki: Smki, kind: Kind, hierarchy: str, at: datetime, status: Status) -> Press:
+    """All that the certificates of one kind, made now, have in common."""
+    authority = smki.authority("issuing-dca" if kind is Kind.DEVICE else "issuing-oca", hierarchy)
+    policy = DEVICE_POLICY if kind is Kind.DEVICE else ORGANISATION_POLICY
+    return Press(
+        authority, await smki.sign_of(authority), TEST_POLICY if hierarchy == TEST else policy, hierarchy, at, status
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Strikes certificates of one issuer. Works in any thread: nothing in it waits."""
+
+    authority: Authority
+    sign: Signer
+    policy: str
+    hierarchy: str
+    at: datetime
+    status: Status
+
+    def strike(self, wanted: Wanted, serial: int, version: int) -> CertificateRecord:
+        """One certificate."""
+        request = wanted.request
+        issuer = self.authority.certificate
+        if request.kind is Kind.DEVICE:
+            # A day at a time, so that the certificates of a batch share one form.
+            start = self.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            form = device_form(issuer, request.usage, start, request.hardware_type or "", self.policy)
+            content, not_after = form.fill(serial, request.point, request.eui), profiles.NEVER_EXPIRES
+        else:
+            content = profiles.organisation_content(
+                issuer=issuer,
+                eui=request.eui,
+                role=request.role or 0,
+                usage=request.usage,
+                key=request.public_key,
+                serial=serial,
+                start=self.at,
+                common_name=request.common_name,
+                policy=self.policy,
+            )
+            not_after = profiles.validity(self.at, profiles.ORGANISATION_YEARS)[1]
+        return CertificateRecord(
+            issuer=issuer.subject,
+            serial=serial,
+            kind=request.kind,
+            eui=request.eui,
+            role=request.role,
+            usage=request.usage,
+            status=self.status,
+            ski=key_identifier(request.point),
+            key_digest=key_digest(request.point),
+            der=assemble(content, self.sign(content)),
+            not_after=not_after,
+            issued_at=self.at,
+            party=wanted.party,
+            hierarchy=self.hierarchy,
+            version=version,
+            top_up=wanted.top_up,
+            manufacturing=wanted.manufacturing,
+        )
