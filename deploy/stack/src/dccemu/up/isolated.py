@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import httpx
@@ -70,7 +71,7 @@ class Isolated:
                 name,
                 python_module(module_of(name)),
                 environment(name, self._settings[name]),
-                on_line=lambda line, name=name: self._heard(name, line),
+                on_line=partial(self._heard, name),
             )
             await self.supervisor.start(child)
 
