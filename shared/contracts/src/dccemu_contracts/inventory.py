@@ -39,7 +39,10 @@ class TrustAnchorCell(Part):
 class DeviceFact(Contract):
     """One inventory record, whole (inventory.md section 1). ``version`` rises with each change; older ones are ignored.
 
-    ``removed`` marks a tombstone. Texts are exactly what 8.2 answers. ``cells`` is the credential cache.
+    ``removed`` marks a tombstone. Texts are exactly what 8.2 answers. ``cells`` is the credential cache. ``meters``
+    lists the meters and Gas Proxy Functions a Device is joined to (for a GPF its gas meters); ``half_joins`` joins of
+    which one side has answered: ``meter:<EUI>`` the meter, ``self:<EUI>`` the Device itself. ``installation`` and
+    ``returned`` keep the last 8.14 messages of a hub, ``prior_status`` what a suspended Device goes back to.
     """
 
     topic: ClassVar[Topic] = INVENTORY_DEVICES
@@ -75,6 +78,9 @@ class DeviceFact(Contract):
     notified_by: str | None = None
     chf_log_backup: dict[str, Any] | None = None
     gpf_log_backup: dict[str, Any] | None = None
+    half_joins: tuple[str, ...] = ()
+    installation: dict[str, Any] | None = None
+    returned: dict[str, Any] | None = None
     removed: bool = False
 
     @property
@@ -85,7 +91,8 @@ class DeviceFact(Contract):
 class RoleSpan(Part):
     """Who holds a role at a meter point, from a UK local date on, up to a date or open ended.
 
-    ``role`` is one of IS, ES, GS, ED, GT, RSA; ``user`` the User ID (EUI-64) of the holder.
+    ``role`` is one of IS, ES, GS, ED, GT, RSA; ``user`` the User ID (EUI-64) of the holder, ``participant`` its market
+    participant id in the feed. ``cancelled``: an objection was upheld, or the registration was withdrawn.
     """
 
     role: Literal["IS", "ES", "GS", "ED", "GT", "RSA"]
@@ -93,6 +100,8 @@ class RoleSpan(Part):
     effective_from: date
     effective_to: date | None = None
     cancelled: bool = False
+    participant: str | None = None
+    objection: Literal["none", "raised", "lifted"] = "none"
 
 
 class RegistrationFact(Contract):
@@ -106,6 +115,8 @@ class RegistrationFact(Contract):
     direction: Literal["import", "export"] = "import"
     spans: tuple[RoleSpan, ...] = ()
     status: str = "traded"
+    energised: bool = True
+    network: str | None = None
     domestic: bool = True
     uprn: str | None = None
     post_code: str | None = None
@@ -141,6 +152,7 @@ class PartyFact(Contract):
     party: str
     name: str
     category: str | None = None
+    participants: tuple[str, ...] = ()
     users: tuple[UserFact, ...] = ()
     removed: bool = False
 
@@ -195,16 +207,20 @@ class InventoryReply(Contract):
 class CommandOutcome(Contract):
     """The gateway tells the inventory that a Command which changes records was answered by the Device.
 
-    Sent for the SRVs whose Responses the DCC reads (service-request-processing.md section 7): 8.1.1, 8.7.x, 8.8.x, 8.11,
-    8.12.x, 6.15.1, 6.15.2, 6.17, 6.21, 6.23, 11.2, 11.3; for Device Alerts that back up logs (``alert_code``); and for any
-    message whose cryptography was checked from a hub that is not Commissioned (first contact; ``srv`` may be absent).
-    ``device`` is the Device that answered, ``local`` is set when the answer came back by 8.13. ``facts`` in plain JSON:
+    Sent for the SRVs whose Responses the DCC reads (service-request-processing.md section 7): 8.1.1, 8.7.x, 8.8.x,
+    8.11, 8.12.x, 6.15.1, 6.15.2, 6.17, 6.21, 6.23, 11.2, 11.3; for Device Alerts that back up logs (``alert_code``);
+    and for any message whose cryptography was checked from a hub that is not Commissioned (first contact; ``srv`` may
+    be absent). ``device`` is the Device that answered, ``local`` is set when the answer came back by 8.13. ``facts``
+    in plain JSON:
 
-    * ``request``: the content of the body element, ``{"DeviceID": "..", "AddDeviceToCHFWhitelist": {"ImportMPxN": ".."}}``;
+    * ``request``: the content of the body element, ``{"DeviceID": "..", "AddDeviceToCHFWhitelist": {"ImportMPxN":
+    ".."}}``;
       an element that repeats is a list;
-    * ``statuses``: for CS02b the status of each replaced cell in the order of the request's certificates (all 0 if absent);
+    * ``statuses``: for CS02b the status of each replaced cell in the order of the request's certificates (all 0 if
+    absent);
     * ``firmware_version``: for 11.2, 11.3 and Alert 8F43 what the Device reports;
-    * ``chf_log_backup`` (Alert 8F12): ``{"extended_pan_id": hex, "devices": [{"device_id": hex, "hashed_tc_link_key": hex}]}``;
+    * ``chf_log_backup`` (Alert 8F12): ``{"extended_pan_id": hex, "devices": [{"device_id": hex, "hashed_tc_link_key":
+    hex}]}``;
     * ``gpf_log_backup`` (Alert 8071): ``{"devices": [{"device_id": hex, "type": number}]}``.
     """
 

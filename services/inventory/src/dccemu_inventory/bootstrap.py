@@ -1,0 +1,85 @@
+"""The object graph of the inventory service."""
+
+from __future__ import annotations
+
+from dccemu_contracts.inventory import CommandOutcome, InventoryRequest
+from dccemu_contracts.scenario import Scenario, parse_scenario
+from dccemu_contracts.topics import INVENTORY_DEVICES, INVENTORY_PARTIES, INVENTORY_REGISTRATIONS
+from dccemu_runtime.consumers import Consumer
+from dccemu_runtime.database import Database
+from dccemu_runtime.journal import Journal
+from dccemu_runtime.outbox import Outbox
+from dccemu_runtime.service import Listener, Runtime, Service
+from dccemu_runtime.snapshots import Owner
+
+from .adapters.records import Records
+from .adapters.views import Views
+from .entrypoints.admin import admin_routes
+from .entrypoints.http import create_app
+from .settings import Settings
+from .usecases.administration import Administration
+from .usecases.answers import Answers
+from .usecases.dcc import DccParties
+from .usecases.requests import Requests
+from .usecases.seeding import Seeding
+
+NAME = "inventory"
+
+
+class _Closing:
+    """Closes the database last."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._database = database
+        self._journal = journal
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self) -> None:
+        await self._journal.stop()
+        await self._database.close()
+
+
+def read_scenario(settings: Settings) -> Scenario | None:
+    """Read the scenario file that the settings name."""
+    return None if settings.scenario is None else parse_scenario(settings.scenario.read_text("utf-8"))
+
+
+async def build(settings: Settings, runtime: Runtime) -> Service:
+    """Open the database, seed it at the first start, and wire everything."""
+    schema = settings.database_schema or NAME
+    database = await Database.open(
+        settings.database_url, schema, migrations_package="dccemu_inventory.adapters.migrations"
+    )
+    clock, entropy = runtime.clock, runtime.entropy.child(NAME)
+    outbox, journal = Outbox(database, runtime.bus), Journal(database)
+    records, views, dcc = Records(database, outbox, entropy), Views(database), DccParties()
+    seeding = Seeding(database, records, dcc, clock)
+    scenario = read_scenario(settings)
+    if scenario is not None:
+        await seeding.seed_once(scenario)
+    requests = Requests(records, journal, dcc, clock, entropy)
+    answers = Answers(records, journal, clock, entropy)
+    administration = Administration(database, records, dcc, clock)
+    consumer = Consumer(runtime.bus, database, NAME)
+    consumer.on(InventoryRequest, requests.carry_out)
+    consumer.on(CommandOutcome, answers.apply)
+    owner = Owner(
+        runtime.bus,
+        NAME,
+        {
+            INVENTORY_DEVICES: records.all_devices,
+            INVENTORY_REGISTRATIONS: records.all_points,
+            INVENTORY_PARTIES: records.all_parties,
+        },
+    )
+    service = Service(
+        NAME,
+        admin=admin_routes(views, administration, seeding, clock),
+        journal=journal,
+        components=[_Closing(database, journal), outbox, owner, consumer],
+    )
+    app = create_app(views, service.unready, settings.max_body_bytes)
+    service.listeners = [Listener("inventory", app, host=settings.host, port=settings.port)]
+    return service
