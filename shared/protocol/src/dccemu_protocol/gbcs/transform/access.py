@@ -1,0 +1,153 @@
+"""DLMS Commands: the parts of an access request, compiled from the use-case data (gbcs.md section 6.1).
+
+A part is ``["get" | "set" | "action" | "read log", class, "A-B:C.D.E.F", member, datum, options]``; datum and options
+may be left out. ``read log`` is a get with selection by the period of the request (section 6.4). Options:
+
+``"if": path``     the part is there only when the element is;
+``"each": path``   one part for each element, whose paths start from it;
+``"where": "true"``   of those only the elements that hold a true boolean;
+``"add": [field, source]``   the value is added to one field (A..F) of the OBIS code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ...duis.document import Element
+from .. import datum as d
+from ..datum import Datum
+from ..dlms import AccessRequest, Operation, Selection, Specification, encode, invoke_id
+from . import rules
+from .data import NULL, Data, datum_source
+from .elements import boolean, children, find, place, steps
+from .job import Job
+from .rules import TransformError
+from .values import (
+    CatalogueError,
+    Integers,
+    Json,
+    integer_argument,
+    integer_source,
+    list_argument,
+    object_argument,
+    text_argument,
+)
+
+_OPERATIONS: Final = {
+    "get": Operation.GET,
+    "set": Operation.SET,
+    "action": Operation.ACTION,
+}
+_CLOCK: Final = d.structure(
+    d.LongUnsigned(1), d.OctetString(bytes.fromhex("00005e2c64ff")), d.Integer(2), d.LongUnsigned(0)
+)
+_FROM: Final = integer_source({"seconds": "ReadLogPeriod/StartDateTime"})
+_TO: Final = integer_source({"seconds": "ReadLogPeriod/EndDateTime"})
+_EMPTY: Final = d.array()
+_RANGE: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an access request; its specification is complete unless the OBIS code varies or it reads a log."""
+
+    specification: Specification
+    data: Data
+    is_log: bool
+    condition: tuple[str, ...] | None
+    each: str | None
+    where_true: bool
+    field: int
+    addend: Integers | None
+
+    def add_to(
+        self, specifications: list[Specification], data: list[Datum], job: Job, element: Element, number: int
+    ) -> None:
+        """Append the specification and its datum."""
+        specification = self.specification
+        if self.addend is not None:
+            code = bytearray(specification.obis)
+            code[self.field] += self.addend(job, element, number)
+            specification = replace(specification, obis=bytes(code))
+        if self.is_log:
+            selection = Selection(
+                _RANGE,
+                d.structure(
+                    _CLOCK,
+                    d.DoubleLongUnsigned(_FROM(job, element, number)),
+                    d.DoubleLongUnsigned(_TO(job, element, number)),
+                    _EMPTY,
+                ),
+            )
+            specification = replace(specification, operation=Operation.GET_WITH_SELECTION, selection=selection)
+        specifications.append(specification)
+        data.append(self.data(job, element, number))
+
+
+@dataclass(frozen=True, slots=True)
+class DlmsCommand:
+    """The ordered parts of one use case."""
+
+    parts: tuple[Part, ...]
+    when_empty: str
+
+    def payload(self, job: Job) -> bytes:
+        """The access request's octets."""
+        body = job.body
+        specifications: list[Specification] = []
+        data: list[Datum] = []
+        for part in self.parts:
+            if part.condition is not None and find(body, part.condition) is None:
+                continue
+            if part.each is None:
+                part.add_to(specifications, data, job, body, 0)
+            else:
+                for number, element in enumerate(children(body, part.each), 1):
+                    if part.where_true and not boolean(element):
+                        continue
+                    part.add_to(specifications, data, job, element, number)
+        if not specifications:
+            raise TransformError(self.when_empty, "the request leaves nothing to do", place(body))
+        return encode(AccessRequest(invoke_id(job.counter), tuple(specifications), tuple(data)))
+
+
+def obis(code: str) -> bytes:
+    """Six octets of ``A-B:C.D.E.F``."""
+    fields = code.replace("-", ".").replace(":", ".").split(".")
+    if len(fields) != 6:
+        raise CatalogueError(f"{code!r} is not an OBIS code")
+    return bytes(int(one) for one in fields)
+
+
+def compile_access(spec: Json, when_empty: str = rules.CANNOT_TRANSFORM) -> DlmsCommand:
+    """Compile the parts of a DLMS Command; ``when_empty`` is the rule a request breaks that leaves none of them."""
+    return DlmsCommand(tuple(_part(part) for part in list_argument(spec)), when_empty)
+
+
+def _part(spec: Json) -> Part:
+    operation, class_id, code, member, *rest = list_argument(spec)
+    datum = rest[0] if rest else None
+    options = object_argument(rest[1]) if len(rest) > 1 else {}
+    if not set(options) <= {"if", "each", "where", "add"}:
+        raise CatalogueError(f"unknown options among {sorted(options)}")
+    field, addend = 0, None
+    if "add" in options:
+        letter, source = list_argument(options["add"])
+        field, addend = "ABCDEF".index(text_argument(letter)), integer_source(source, 0, 255)
+    is_log = operation == "read log"
+    return Part(
+        Specification(
+            Operation.GET if is_log else _OPERATIONS[text_argument(operation)],
+            integer_argument(class_id),
+            obis(text_argument(code)),
+            integer_argument(member),
+        ),
+        datum_source(NULL if datum is None else datum),
+        is_log,
+        steps(text_argument(options["if"])) if "if" in options else None,
+        text_argument(options["each"]) if "each" in options else None,
+        options.get("where") == "true",
+        field,
+        addend,
+    )
