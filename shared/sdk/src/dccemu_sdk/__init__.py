@@ -1,1 +1,35 @@
-"""dccemu-sdk: a client for Users of the DCC User Gateway, and a pytest plugin."""
+"""A client for Users of the DCC User Gateway: sign, send, correlate, receive, decode; and the admin port."""
+
+from .admin import AdminClient
+from .counters import CounterSource
+from .documents import address, signed_pre_command
+from .errors import GatewayError, KeyMissing, NoAnswer, NotCorrelated, SdkError
+from .gateway import GatewayClient, client_tls
+from .identity import Identity, open_keystore
+from .receiver import Delivery, Receiver
+from .smki import DCCSigners, Directory, Repository
+from .user import Outcome, User, check_header
+
+__all__ = [
+    "AdminClient",
+    "CounterSource",
+    "DCCSigners",
+    "Delivery",
+    "Directory",
+    "GatewayClient",
+    "GatewayError",
+    "Identity",
+    "KeyMissing",
+    "NoAnswer",
+    "NotCorrelated",
+    "Outcome",
+    "Receiver",
+    "Repository",
+    "SdkError",
+    "User",
+    "address",
+    "check_header",
+    "client_tls",
+    "open_keystore",
+    "signed_pre_command",
+]
