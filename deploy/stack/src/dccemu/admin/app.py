@@ -40,6 +40,10 @@ class House(Protocol):
 
     def journals(self) -> Sequence[controls.JournalSource]: ...
 
+    def urls(self) -> dict[str, str]: ...
+
+    def introduction(self) -> dict[str, str]: ...
+
 
 def create(house: House, runtime: Runtime, reset: Callable[[], Awaitable[None]]) -> FastAPI:
     """The admin application; the services' own routes are added by ``mount`` or ``proxy``."""
@@ -57,6 +61,10 @@ def create(house: House, runtime: Runtime, reset: Callable[[], Awaitable[None]])
             await reset()
         except ResetRefused as refused:
             raise problem.Problem(409, str(refused)) from refused
+
+    @router.get("/users", summary="Where the suite listens and where a client finds the Users' keys")
+    async def introduce() -> dict[str, str]:
+        return {**house.urls(), **house.introduction()}
 
     app.include_router(router)
     return app

@@ -123,6 +123,13 @@ class Suite:
         urls = {} if self._house is None else self._house.urls()
         return {**urls, "admin": self._admin.url}
 
+    def introduction(self) -> dict[str, str]:
+        """Where a client finds the Users' keys: part of the state file and of ``GET /admin/users``."""
+        if self.users is None:
+            return {}
+        found = {"keystore": self.users.keystore, "supplier": self.users.supplier, "tls_folder": self.users.tls_folder}
+        return {name: str(value) for name, value in found.items() if value is not None}
+
     async def reset(self) -> None:
         """Forget everything but keys and certificates, and begin again from the scenario, on the same ports.
 
@@ -166,7 +173,7 @@ async def run(options: Options, began: float) -> int:
             await starting
             print_banner(options, suite.urls(), suite.users, time.monotonic() - began)
             if options.state is not None:
-                write_state(options.state, suite.urls(), {})
+                write_state(options.state, suite.urls(), suite.introduction())
             await waiting
         else:
             starting.cancel()
