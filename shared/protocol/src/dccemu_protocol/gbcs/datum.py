@@ -305,6 +305,8 @@ def _write_type(out: bytearray, row_type: TypeDescription) -> None:
             if tag not in _SIMPLE:
                 raise GbcsError(BAD_TAG, f"{tag:02x} is not a type a compact-array holds")
             out.append(tag)
+        case StructureType(()) | ArrayType(0, _):
+            raise GbcsError(BAD_VALUE, "an empty type gives rows without octets")
         case StructureType(elements):
             out.append(0x02)
             out += encode_length(len(elements))
