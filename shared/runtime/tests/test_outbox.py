@@ -69,10 +69,13 @@ async def test_a_rolled_back_transaction_sends_nothing(
     collector = Collector()
     await memory_bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
 
-    with pytest.raises(RuntimeError, match="changed its mind"):
+    async def change_its_mind() -> None:
         async with database.transaction() as connection:
             await outbox.add(connection, command(1))
             raise RuntimeError("changed its mind")
+
+    with pytest.raises(RuntimeError, match="changed its mind"):
+        await change_its_mind()
     await outbox.relay_once()
 
     assert collector.taken == []

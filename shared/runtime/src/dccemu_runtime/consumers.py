@@ -205,7 +205,7 @@ async def consume(
     *,
     attempts: int = 5,
 ) -> Consumer:
-    """Make and start a consumer; a handler whose first parameter is named ``unit`` is fast, others are transactional."""
+    """Make and start a consumer; a handler whose first parameter is named ``unit`` is fast, any other transactional."""
     consumer = Consumer(bus, database, group, attempts=attempts)
     for model, handler in handlers.items():
         (consumer.on_fast if is_fast(handler) else consumer.on)(model, handler)

@@ -100,7 +100,7 @@ class Claim:
 
 @dataclass(slots=True)
 class Unit:
-    """All that one use case writes. Writes run in the order given; units of one transaction must not depend on another."""
+    """All that one use case writes, in order. Units that wait at the same time must not depend on one another."""
 
     claims: Sequence[Claim] = ()
     writes: Sequence[Write] = ()
@@ -264,11 +264,9 @@ async def _claim(connection: asyncpg.pool.PoolConnectionProxy, units: Sequence[U
     outcomes: list[AlreadyClaimed | None] = []
     for position, unit in enumerate(units):
         lost = next((claim for claim in unit.claims if holders.get((claim.op, claim.key)) != position), None)
-        if lost is not None and len(unit.claims) > 1:
-            if any(holders.get((claim.op, claim.key)) == position for claim in unit.claims):
-                if len(units) > 1:
-                    raise _Contested
-                return [AlreadyClaimed(lost)]
+        holds_others = any(holders.get((claim.op, claim.key)) == position for claim in unit.claims)
+        if lost is not None and holds_others and len(units) > 1:
+            raise _Contested
         outcomes.append(None if lost is None else AlreadyClaimed(lost))
     return outcomes
 

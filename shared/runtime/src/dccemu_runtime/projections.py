@@ -86,7 +86,7 @@ class Projection(Generic[_FactT]):
         return self._facts.values()
 
     def on_change(self, callback: Callable[[_FactT | None, _FactT], None]) -> None:
-        """Call ``callback(old, new)`` for each fact learnt, at the loading of the table as well; ``new`` may be removed."""
+        """Call ``callback(old, new)`` for each fact learnt, also when the table is loaded; ``new`` may be removed."""
         self._callbacks.append(callback)
 
     async def wait_for(self, key: str) -> _FactT:

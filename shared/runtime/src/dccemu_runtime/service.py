@@ -67,7 +67,11 @@ class Runtime:
         """The runtime of a process of its own, as its settings say."""
         entropy = Entropy(settings.seed)
         bus = connect(
-            settings.bus, name, fetch_max_wait_ms=settings.bus_fetch_max_wait_ms, partitions=settings.bus_partitions
+            settings.bus,
+            name,
+            fetch_max_wait_ms=settings.bus_fetch_max_wait_ms,
+            partitions=settings.bus_partitions,
+            share=settings.bus_share,
         )
         return cls(Clock(settings.clock), entropy, bus, Faults(entropy.child("faults")))
 

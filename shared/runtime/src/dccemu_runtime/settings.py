@@ -31,6 +31,11 @@ class ServiceSettings(BaseSettings):
     bus: str = Field(default="memory", description="memory, or HOST:PORT of a Kafka-protocol broker")
     bus_fetch_max_wait_ms: int = Field(default=500, ge=1, description="how long the broker may hold a fetch")
     bus_partitions: int = Field(default=8, ge=1, description="partitions of each topic made by this service")
+    bus_share: str = Field(
+        default="group",
+        pattern=r"^(group|[1-9][0-9]*/[1-9][0-9]*)$",
+        description="how workers of a service share messages: group (they find out), or I/N: worker I of N",
+    )
     host: str = Field(default="127.0.0.1", description="the address to listen on")
     admin_port: int = Field(
         default=0, ge=0, le=65535, description="port of /admin, livez, readyz, metrics; 0: a free one"

@@ -1,4 +1,4 @@
-"""Bounds on a request's body, as a layer of ASGI: over the limit is 413, before the body is read where it is declared."""
+"""Bounds on a request's body, as a layer of ASGI: over the limit is 413, at once where the length is declared."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ def upgrade() -> None:
     op.create_index("outbox_unsent", "outbox", ["position"], postgresql_where=sa.text("sent_in IS NULL"))
     # Rows live for about a second: leave room for the update in the page and clean up early.
     op.execute(
-        "ALTER TABLE outbox SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
+        "ALTER TABLE outbox SET (fillfactor = 50, "
+        "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
     )
     op.create_table(
         "inbox",

@@ -1,0 +1,261 @@
+"""Reading for the Kafka adapter: one consumer for each group of a process, one for each replay."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from typing_extensions import override
+
+from . import Handler, Message
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 500
+# A replay follows facts that change seldom: it may look less often than a consumer on the request path.
+_REPLAY_WAIT_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How this process reaches the broker."""
+
+    address: str
+    client: str
+    fetch_max_wait_ms: int
+    share: str
+
+    def group_id(self, group: str, incarnation: str) -> str:
+        """Positions in the logs of one incarnation mean nothing in those of another."""
+        return f"dccemu.{group}.{incarnation[:12]}"
+
+    def own(self, partitions: int) -> list[int]:
+        """The partitions of this worker when the share is fixed."""
+        worker, workers = (int(part) for part in self.share.split("/"))
+        return [number for number in range(partitions) if number % workers == worker - 1]
+
+
+class _Part(Protocol):
+    """A client of aiokafka: it warns when it is dropped without ``stop``, also when its ``start`` failed."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+async def start_or_stop(part: _Part) -> None:
+    """Start a client; when that fails or is cancelled, let go of what it holds."""
+    try:
+        await part.start()
+    except BaseException:
+        await stop_quietly(part)
+        raise
+
+
+async def stop_quietly(part: _Part) -> None:
+    """Stop a client, whatever state the broker is in."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(2):
+            await part.stop()
+
+
+class Reader(ABC):
+    """A consumer and the task that feeds handlers from it; ``renew`` makes both anew."""
+
+    def __init__(self, connection: Connection, sizes: Mapping[str, int]) -> None:
+        self.caught_up = asyncio.Event()
+        self._connection = connection
+        self._sizes = sizes
+        self._handlers: list[tuple[frozenset[str], Handler]] = []
+        self._incarnation = ""
+        self._renewal = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def topics(self) -> list[str]:
+        return sorted({name for topics, _ in self._handlers for name in topics})
+
+    def add(self, topics: Sequence[str], handler: Handler) -> None:
+        self._handlers.append((frozenset(topics), handler))
+
+    def remove(self, handler: Handler) -> bool:
+        """Forget a handler; True when none is left."""
+        self._handlers = [entry for entry in self._handlers if entry[1] != handler]
+        return not self._handlers
+
+    def renew(self, incarnation: str) -> None:
+        """Begin anew: another incarnation, or other topics."""
+        self._incarnation = incarnation
+        self._renewal.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"bus {self._connection.client}")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    @abstractmethod
+    async def _open(self) -> AIOKafkaConsumer:
+        """A started consumer that is positioned where reading goes on."""
+
+    @abstractmethod
+    async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
+        """Remember what was handled."""
+
+    async def _run(self) -> None:
+        while True:
+            # Services subscribe one after another at start: let them, then open one consumer for all.
+            self._renewal.clear()
+            await asyncio.sleep(0.02)
+            if self._renewal.is_set():
+                continue
+            try:
+                await self._read()
+            except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
+                log.warning("bus reader begins anew", topics=self.topics, error=repr(error))
+                await asyncio.sleep(0.2)
+            except Exception:
+                log.exception("bus reader failed", topics=self.topics)
+                await asyncio.sleep(0.5)
+
+    async def _read(self) -> None:
+        async with asyncio.timeout(30):
+            consumer = await self._open()
+        try:
+            targets = await _ends(consumer)
+            handled: dict[TopicPartition, int] = {}
+            while not self._renewal.is_set():
+                self._note_progress(targets, handled)
+                records = await consumer.getmany(timeout_ms=100, max_records=_BATCH)
+                if not records:
+                    continue
+                await self._hand_over([record for part in records.values() for record in part])
+                positions = {place: part[-1].offset + 1 for place, part in records.items() if part}
+                handled.update(positions)
+                await self._commit(consumer, positions)
+        finally:
+            await stop_quietly(consumer)
+
+    async def _hand_over(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
+        """Give each handler its share of the batch; a handler that raises gets it again."""
+        pending = []
+        for topics, handler in self._handlers:
+            batch = [_message(record) for record in records if record.topic in topics]
+            if batch:
+                pending.append((handler, batch))
+        delay = 0.01
+        while pending:
+            results = await asyncio.gather(*(handler(batch) for handler, batch in pending), return_exceptions=True)
+            failed = [(item, result) for item, result in zip(pending, results, strict=True) if result is not None]
+            for _item, error in failed:
+                assert isinstance(error, BaseException)
+                log.warning("bus handler failed, batch is handed over again", exc_info=error)
+            pending = [item for item, _ in failed]
+            if pending:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 1.0)
+
+    def _note_progress(self, targets: Mapping[TopicPartition, int], handled: Mapping[TopicPartition, int]) -> None:
+        if not self.caught_up.is_set() and all(handled.get(place, 0) >= end for place, end in targets.items()):
+            self.caught_up.set()
+
+
+class GroupReader(Reader):
+    """The member of a group that this process is."""
+
+    def __init__(self, connection: Connection, sizes: Mapping[str, int], group: str) -> None:
+        super().__init__(connection, sizes)
+        self._group = group
+
+    @override
+    async def _open(self) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._connection.address,
+            client_id=self._connection.client,
+            group_id=self._connection.group_id(self._group, self._incarnation),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=1000,
+            rebalance_timeout_ms=6000,
+            fetch_max_wait_ms=self._connection.fetch_max_wait_ms,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            request_timeout_ms=10_000,
+            retry_backoff_ms=50,
+            metadata_max_age_ms=10_000,
+        )
+        if self._connection.share == "group":
+            consumer.subscribe(self.topics)
+            await start_or_stop(consumer)
+        else:
+            await start_or_stop(consumer)
+            consumer.assign(
+                [TopicPartition(name, n) for name in self.topics for n in self._connection.own(self._sizes[name])]
+            )
+        return consumer
+
+    @override
+    async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
+        assigned = consumer.assignment()
+        kept = {place: offset for place, offset in positions.items() if place in assigned}
+        try:
+            if kept:
+                async with asyncio.timeout(5):
+                    await consumer.commit(kept)
+        except (CommitFailedError, IllegalStateError) as error:
+            # The group was rebalanced meanwhile: another member sees these messages again, and its inbox knows them.
+            log.info("positions not committed", group=self._group, error=repr(error))
+
+    @override
+    def _note_progress(self, targets: Mapping[TopicPartition, int], handled: Mapping[TopicPartition, int]) -> None:
+        self.caught_up.set()
+
+
+class Replay(Reader):
+    """A reader of everything, from the oldest message kept."""
+
+    def __init__(self, connection: Connection, sizes: Mapping[str, int], topics: list[str], handler: Handler) -> None:
+        super().__init__(connection, sizes)
+        self.add(topics, handler)
+
+    @override
+    async def _open(self) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._connection.address,
+            client_id=self._connection.client,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=max(self._connection.fetch_max_wait_ms, _REPLAY_WAIT_MS),
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            request_timeout_ms=10_000,
+            retry_backoff_ms=50,
+            metadata_max_age_ms=10_000,
+        )
+        await start_or_stop(consumer)
+        consumer.assign([TopicPartition(name, n) for name in self.topics for n in range(self._sizes[name])])
+        await consumer.seek_to_beginning()
+        return consumer
+
+    @override
+    async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
+        """A replay begins at the oldest message each time: there is nothing to remember."""
+
+
+async def _ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    async with asyncio.timeout(10):
+        return dict(await consumer.end_offsets(list(consumer.assignment())))
+
+
+def _message(record: ConsumerRecord[bytes, bytes]) -> Message:
+    headers = {name: value.decode() for name, value in record.headers}
+    identity = headers.pop("id", f"{record.topic}/{record.partition}/{record.offset}")
+    return Message(record.topic, (record.key or b"").decode(), record.value or b"", identity, headers)

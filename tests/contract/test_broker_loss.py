@@ -1,0 +1,92 @@
+"""A broker that is killed and comes back empty costs a repeat, never a message (promise I1, fault F3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from dccemu_contracts.wan import DeviceCommand
+from dccemu_runtime.bus import Message
+from dccemu_runtime.bus.kafka import KafkaBus
+from dccemu_runtime.groupcommit import Unit
+from dccemu_runtime.local.broker import LocalBroker
+from dccemu_runtime.outbox import Outbox
+from dccemu_runtime.testing import Eventually, Opener
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def command(number: int) -> DeviceCommand:
+    return DeviceCommand(id=f"command-{number}", at=AT, device=f"device {number % 5}", payload="df")
+
+
+@pytest.mark.parametrize("share", ["group", "1/1"])
+async def test_every_message_arrives_though_the_broker_is_killed_between(
+    share: str, local_broker: LocalBroker, open_database: Opener, eventually: Eventually
+) -> None:
+    database = await open_database()
+    bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=5, share=share)
+    await bus.start()
+    outbox = Outbox(database, bus)
+    await outbox.start()
+    seen: list[str] = []
+
+    async def take(batch: Sequence[Message]) -> None:
+        seen.extend(message.id for message in batch)
+
+    await bus.subscribe([DeviceCommand.topic.name], "sm-wan", take)
+    await send(database.group.commit, outbox, range(50))
+    await eventually(lambda: len(set(seen)) == 50, within=30)
+
+    # What is published now sits in the broker's memory only, because nobody takes it.
+    await asyncio.gather(send(database.group.commit, outbox, range(50, 100)), local_broker.kill())
+    await send(database.group.commit, outbox, range(100, 150))
+    await local_broker.start()
+    await send(database.group.commit, outbox, range(150, 200))
+
+    await eventually(lambda: len(set(seen)) == 200, within=40)
+    await eventually(outbox.drained, within=20)
+    for device in range(5):
+        firsts = list(dict.fromkeys(name for name in seen if int(name.split("-")[1]) % 5 == device))
+        assert firsts == [f"command-{number}" for number in range(200) if number % 5 == device]
+    await outbox.stop()
+    await bus.stop()
+
+
+async def test_what_was_published_and_not_yet_consumed_survives_the_broker(
+    local_broker: LocalBroker, open_database: Opener, eventually: Eventually
+) -> None:
+    database = await open_database()
+    bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=5)
+    await bus.start()
+    outbox = Outbox(database, bus)
+    await outbox.start()
+    await send(database.group.commit, outbox, range(20))
+    await eventually(lambda: unsent(outbox, 0), within=20)
+
+    await local_broker.kill()
+    await local_broker.start()
+    seen: list[str] = []
+
+    async def take(batch: Sequence[Message]) -> None:
+        seen.extend(message.id for message in batch)
+
+    await bus.subscribe([DeviceCommand.topic.name], "sm-wan", take)
+
+    await eventually(lambda: len(set(seen)) == 20, within=30)
+    await outbox.stop()
+    await bus.stop()
+
+
+async def send(commit: object, outbox: Outbox, numbers: range) -> None:
+    assert callable(commit)
+    for number in numbers:
+        await commit(Unit(writes=[outbox.write(command(number))]))
+
+
+async def unsent(outbox: Outbox, expected: int) -> bool:
+    return (await outbox.counts())["unsent"] == expected
