@@ -43,6 +43,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     help="An open emulator of the GB smart-metering DCC User Gateway. TEST ONLY: never a real PKI.",
 )
 

@@ -17,8 +17,6 @@ from .one_process import module_of
 from .options import PORTS, SERVICES, Options, environment, service_settings
 from .supervisor import Child, Supervisor, python_module
 
-_LISTENERS = {"http_port": "http", "tls_port": "tls"}
-
 
 class RemoteJournal:
     """The journal of a service in another process, read over its admin port."""
@@ -85,7 +83,7 @@ class Isolated:
         if event["event"] == "alive":
             return
         fixed = {"admin_port": urls["admin"]}
-        fixed |= {setting: urls[listener] for setting, listener in _LISTENERS.items() if listener in urls}
+        fixed |= {p.setting: urls[p.listener] for p in PORTS.values() if p.service == name and p.listener in urls}
         ports = {setting: url.rsplit(":", 1)[1] for setting, url in fixed.items()}
         child = self.supervisor.children[name]
         child.environment = {**child.environment, **environment(name, ports)}
@@ -109,8 +107,8 @@ class Isolated:
     def urls(self) -> dict[str, str]:
         """The address of every port by its name in the state file."""
         urls = {}
-        for name, (service, setting) in PORTS.items():
-            url = self._events.get(service, {}).get("urls", {}).get(_LISTENERS[setting])
+        for name, port in PORTS.items():
+            url = self._events.get(port.service, {}).get("urls", {}).get(port.listener)
             if url is not None:
                 urls[name] = url
         return urls

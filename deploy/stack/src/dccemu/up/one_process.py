@@ -61,9 +61,8 @@ class OneProcess:
     def urls(self) -> dict[str, str]:
         """The address of every port by its name in the state file."""
         urls = {}
-        for name, (service, setting) in PORTS.items():
-            listener = {"http_port": "http", "tls_port": "tls"}[setting]
-            server = self._servers.get(service, {}).get(listener)
+        for name, port in PORTS.items():
+            server = self._servers.get(port.service, {}).get(port.listener)
             if server is not None:
                 urls[name] = server.url
         return urls

@@ -14,15 +14,25 @@ from pathlib import Path
 SERVICES: tuple[str, ...] = ("smki", "inventory", "sm-wan", "cos-party", "gateway")
 """In the order in which they are brought up: certificates first, the front door last."""
 
-PORTS: Mapping[str, tuple[str, str]] = {
-    "duis": ("gateway", "http_port"),
-    "duis_tls": ("gateway", "tls_port"),
-    "smki": ("smki", "http_port"),
-    "inventory": ("inventory", "http_port"),
-    "cos_party": ("cos-party", "http_port"),
-    "sm_wan": ("sm-wan", "http_port"),
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of the suite: the service that listens, its setting and the name it gives the listener."""
+
+    service: str
+    setting: str
+    listener: str
+
+
+PORTS: Mapping[str, Port] = {
+    "duis": Port("gateway", "http_port", "duis"),
+    "duis_tls": Port("gateway", "tls_port", "duis_tls"),
+    "smki": Port("smki", "http_port", "smki"),
+    "inventory": Port("inventory", "port", "inventory"),
+    "cos_party": Port("cos-party", "port", "cos-party"),
+    "sm_wan": Port("sm-wan", "port", "sm-wan"),
 }
-"""Name in the state file, the service that listens and its setting."""
+"""The ports by their name in the state file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +76,9 @@ def service_settings(options: Options, *, database_url: str, bus: str) -> dict[s
     if options.clock is not None:
         common["clock"] = options.clock.isoformat()
     settings = {service: dict(common) for service in SERVICES}
-    for name, (service, setting) in PORTS.items():
+    for name, port in PORTS.items():
         if name in options.ports:
-            settings[service][setting] = str(options.ports[name])
+            settings[port.service][port.setting] = str(options.ports[name])
     if options.receive:
         settings["gateway"]["receive"] = ",".join(f"{eui}={url}" for eui, url in options.receive.items())
     return settings
