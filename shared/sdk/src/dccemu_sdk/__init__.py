@@ -7,13 +7,16 @@ from .errors import GatewayError, KeyMissing, NoAnswer, NotCorrelated, SdkError
 from .gateway import GatewayClient, client_tls
 from .identity import Identity, open_keystore
 from .receiver import Delivery, Receiver
+from .session import Dcc
 from .smki import DCCSigners, Directory, Repository
+from .stack import Stack, State
 from .user import Outcome, User, check_header
 
 __all__ = [
     "AdminClient",
     "CounterSource",
     "DCCSigners",
+    "Dcc",
     "Delivery",
     "Directory",
     "GatewayClient",
@@ -26,6 +29,8 @@ __all__ = [
     "Receiver",
     "Repository",
     "SdkError",
+    "Stack",
+    "State",
     "User",
     "address",
     "check_header",
