@@ -1,7 +1,8 @@
 """From DUIS Service Requests to GBCS Commands.
 
 ``transform`` chooses the use case, reads the values the use case names out of the body and builds the message;
-``catalogue`` is the one place that knows the use cases (data), the other modules are the value sources they are made of.
+``catalogue`` is the one place that knows the use cases (data); the other modules are the value sources they are made
+of.
 """
 
 from .catalogue import Catalogue, UseCase, catalogue

@@ -63,9 +63,9 @@ class Service:
 class UseCase:
     """One GBCS use case.
 
-    ``originators``: the remote party roles that a Device takes it from. ``encrypts``: its Response carries encrypted
-    data. ``is_future_dated``: the Command carries the execution time. ``is_dcc_own``: the broker sends it in its own right,
-    no User is named in it.
+    ``originators``: the remote party roles that a Device takes it from. ``encrypts``: its Response carries data
+    encrypted for the User. ``is_future_dated``: the Command carries the execution time. ``is_dcc_own``: the broker
+    sends it in its own right, no User is named in it.
     """
 
     name: str
