@@ -1,0 +1,1 @@
+"""The gateway's own history of its schema."""

@@ -1,0 +1,152 @@
+"""The gateway's tables, as models: the migrations make them, a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+_TIME = DateTime(timezone=True)
+
+#: Accepted Service Requests, one row for each RequestID and kind of message.
+requests = Table(
+    "requests",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("user_", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("srv", Text, nullable=False),
+    Column("service_reference", Text, nullable=False),
+    Column("schema_version", Text, nullable=False),
+    Column("command_variant", SmallInteger, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("received_at", _TIME, nullable=False),
+    Column("execution_at", _TIME),
+    # The document as received, kept while the request waits: for the CoS Party, for its date, for its predecessor.
+    Column("document", LargeBinary),
+    Index("requests_device", "device"),
+    Index("requests_waiting", "state", postgresql_where=text("state IN ('held', 'with-cos')")),
+)
+
+#: Pre-Commands until their Signed Pre-Command comes or their life ends.
+pre_commands = Table(
+    "pre_commands",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("device", Text, nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("srv", Text, nullable=False),
+    Column("use_case", Text, nullable=False),
+    Column("message_code", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("made_at", _TIME, nullable=False),
+    Column("execution_at", _TIME),
+    Column("facts", JSONB, nullable=False),
+    Index("pre_commands_made_at", "made_at"),
+)
+
+#: Commands sent to Devices or given for local delivery.
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("request_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("srv", Text, nullable=False),
+    Column("service_reference", Text, nullable=False),
+    Column("schema_version", Text, nullable=False),
+    Column("use_case", Text, nullable=False),
+    Column("originator", Text, nullable=False),
+    Column("counter", Numeric(20, 0), nullable=False),
+    Column("message_code", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sent_at", _TIME, nullable=False),
+    Column("expires_at", _TIME, nullable=False),
+    Column("execution_at", _TIME),
+    Column("payload", LargeBinary, nullable=False),
+    # What else its Response needs: the Customer Identification Number, the schedule, instructions seen, request facts.
+    Column("extra", JSONB, nullable=False),
+    Index("commands_match", "device", "counter"),
+    Index("commands_open", "expires_at", postgresql_where=text("state IN ('sent', 'taken-up')")),
+    Index("commands_request", "request_id"),
+)
+
+#: Commands whose one final answer has been made: the fence between Response, time-out and "not delivered".
+answers = Table("answers", metadata, Column("command_id", Text, primary_key=True))
+
+#: Answers and Alerts on their way to Users.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("user_", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("request_id", Text),
+    Column("response_id", Text),
+    Column("code", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("due_at", _TIME, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("state", Text, nullable=False),
+    Column("last_error", Text),
+    Column("delivered_at", _TIME),
+    Index("deliveries_pending", "position", postgresql_where=text("state = 'pending'")),
+    Index("deliveries_request", "request_id"),
+    Index("deliveries_user", "user_"),
+)
+
+#: Counters of the DCC's own roles, given out in blocks.
+role_counters = Table(
+    "role_counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next", Numeric(20, 0), nullable=False),
+)
+
+#: Client certificates for mutual TLS, and the authority that made them.
+connections = Table(
+    "connections",
+    metadata,
+    Column("serial", Text, primary_key=True),
+    Column("party", Text, nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("issued_at", _TIME, nullable=False),
+    Column("expires_at", _TIME, nullable=False),
+    Column("withdrawn_at", _TIME),
+)
+tls_authorities = Table(
+    "tls_authorities",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("certificate", LargeBinary, nullable=False),
+)
+
+#: Receive Response Services set by an operator: they come before what the inventory says.
+receivers = Table(
+    "receivers",
+    metadata,
+    Column("user_", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+)

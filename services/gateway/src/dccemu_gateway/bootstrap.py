@@ -1,0 +1,237 @@
+"""The object graph of the gateway: the only place that knows every concrete class."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dccemu_contracts.alerts import DccAlertOrder
+from dccemu_contracts.cos import CosDecision
+from dccemu_contracts.inventory import DeviceFact, InventoryReply, PartyFact, RegistrationFact
+from dccemu_contracts.smki import CertificateFact, RevocationFact
+from dccemu_contracts.wan import DeviceMessage
+from dccemu_protocol.duis import validate
+from dccemu_protocol.identifiers import Eui64
+from dccemu_runtime.consumers import Consumer
+from dccemu_runtime.database import Database
+from dccemu_runtime.http import app as applications
+from dccemu_runtime.http.pool import Answer, RawPool
+from dccemu_runtime.http.server import Bounds
+from dccemu_runtime.outbox import Outbox
+from dccemu_runtime.projections import Projection
+from dccemu_runtime.service import Component, Listener, Runtime, Service
+from dccemu_runtime.timers import Timers
+
+from .adapters import official_schema
+from .adapters.connections import Connections
+from .adapters.counters import RoleCounter
+from .adapters.courier import Courier, Pauses
+from .adapters.directory import FactsDirectory
+from .adapters.operations import Delivery, DeliveryRows
+from .adapters.own_keys import OwnKeys
+from .adapters.receivers import Receivers
+from .adapters.record import Record
+from .adapters.transformer import Transformer
+from .entrypoints.admin import admin_routes
+from .entrypoints.front import Front
+from .settings import Settings
+from .usecases.alerts import Alerts
+from .usecases.change_of_supplier import ChangeOfSupplier
+from .usecases.expire import Expire
+from .usecases.gateway import Gateway
+from .usecases.history import History
+from .usecases.hold import Hold
+from .usecases.non_device import NonDevice
+from .usecases.respond import Respond
+from .usecases.send import Send
+from .usecases.submit import Handlers, Submit
+
+NAME = "gateway"
+
+
+class _Closing:
+    """Closes the database when everything else has stopped."""
+
+    def __init__(self, database: Database, journal: Record) -> None:
+        self._database = database
+        self._journal = journal
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self) -> None:
+        await self._journal.stop()
+        await self._database.close()
+
+
+class _Counters:
+    """Starts the DCC's counters by the Clock."""
+
+    def __init__(self, runtime: Runtime, *counters: RoleCounter) -> None:
+        self._runtime = runtime
+        self._counters = counters
+
+    async def start(self) -> None:
+        for counter in self._counters:
+            await counter.start(self._runtime.clock.now())
+
+    async def stop(self) -> None:
+        for counter in self._counters:
+            await counter.stop()
+
+
+class _Posts:
+    """The delivery client with the TLS identity of the gateway, which exists once the service has started."""
+
+    def __init__(self, settings: Settings, connections: Connections) -> None:
+        self._connections = connections
+        self._pool = RawPool(
+            per_host=settings.deliveries_per_user,
+            connect_time=settings.delivery_connect_seconds,
+            answer_time=settings.delivery_answer_seconds,
+        )
+
+    async def start(self) -> None:
+        self._tls = self._connections.client_context()
+
+    async def stop(self) -> None:
+        await self._pool.close()
+
+    async def post(self, url: str, body: bytes) -> Answer:
+        return await self._pool.post(url, body, tls=self._tls)
+
+
+def _projections(
+    runtime: Runtime, database: Database, directory: FactsDirectory, keys: OwnKeys
+) -> tuple[Projection[PartyFact], Projection[DeviceFact], list[Component]]:
+    """The facts of the other services."""
+    entropy = runtime.entropy.child(f"{NAME} projections")
+    parties = Projection(PartyFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    devices = Projection(DeviceFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    registrations = Projection(RegistrationFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    certificates = Projection(CertificateFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    revocations = Projection(RevocationFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    parties.on_change(directory.learn_party)
+    devices.on_change(directory.learn_device)
+    registrations.on_change(directory.learn_registration)
+    certificates.on_change(directory.learn_certificate)
+    certificates.on_change(keys.learn_certificate)
+    revocations.on_change(directory.learn_revocation)
+    return parties, devices, [parties, devices, registrations, certificates, revocations]
+
+
+async def build(settings: Settings, runtime: Runtime) -> Service:
+    """Open the database and wire everything."""
+    schema = settings.database_schema or NAME
+    database = await Database.open(
+        settings.database_url, schema, migrations_package="dccemu_gateway.adapters.migrations"
+    )
+    clock, entropy = runtime.clock, runtime.entropy.child(NAME)
+    policy, broker = settings.policy(), Eui64.parse(settings.broker_eui)
+    outbox, journal, timers = Outbox(database, runtime.bus), Record(database), Timers(database, clock)
+    directory = FactsDirectory()
+    keys = OwnKeys(database, directory, outbox, clock, entropy, broker, settings.keystore)
+    broker_counter, alert_counter = RoleCounter(database, "broker"), RoleCounter(database, "alerts")
+    connections = Connections(database, entropy, settings.host)
+    receivers = Receivers(database, directory, settings.receivers())
+    posts = _Posts(settings, connections)
+    courier = Courier(
+        database,
+        clock,
+        runtime.faults,
+        posts.post,
+        receivers.url,
+        Pauses(timedelta(seconds=settings.retry_first_seconds), timedelta(seconds=settings.retry_last_seconds)),
+        per_user=settings.deliveries_per_user,
+        bodies=settings.bodies_in_memory,
+    )
+    receivers.on_change(courier.receiver_changed)
+
+    def committed(delivery: Delivery) -> None:
+        courier.offer(delivery)
+
+    gateway = Gateway(
+        settings=settings,
+        policy=policy,
+        clock=clock,
+        entropy=entropy,
+        database=database,
+        directory=directory,
+        keys=keys,
+        transformer=Transformer(directory, keys, broker_counter, clock, entropy),
+        alert_counter=alert_counter,
+        outbox=outbox,
+        journal=journal,
+        timers=timers,
+        deliveries=DeliveryRows(committed),
+        validate=validate if settings.duis_schema is None else official_schema.both(validate, settings.duis_schema),
+    )
+    history = History(database)
+    alerts = Alerts(gateway)
+    respond = Respond(gateway, alerts)
+    hold = Hold(gateway, history)
+    send = Send(gateway, history, hold)
+    hold.connect(send.prepare, send.rows)
+    non_device = NonDevice(gateway, history, respond)
+    change_of_supplier = ChangeOfSupplier(gateway, history)
+    submit = Submit(gateway, history, Handlers(send.pre_command, send, non_device, change_of_supplier))
+    expire = Expire(gateway, respond)
+
+    consumer = Consumer(runtime.bus, database, NAME)
+    consumer.on_fast(DeviceMessage, respond)
+    consumer.on_fast(InventoryReply, non_device.hear)
+    consumer.on_fast(DccAlertOrder, alerts.order)
+    consumer.on(CosDecision, change_of_supplier.decide)
+    parties, devices, projections = _projections(runtime, database, directory, keys)
+    parties.on_change(lambda _old, fact: [courier.receiver_changed(user.user) for user in fact.users] and None)
+
+    def facts_unmet() -> str | None:
+        if settings.scenario is not None and not (len(parties) and len(devices)):
+            return "the inventory's Parties and Devices are not known yet"
+        return None
+
+    service = Service(
+        NAME,
+        admin=admin_routes(gateway, courier, receivers, connections),
+        journal=journal,
+        components=[
+            _Closing(database, journal),
+            connections,
+            receivers,
+            _Counters(runtime, broker_counter, alert_counter),
+            *projections,
+            keys,
+            outbox,
+            posts,
+            courier,
+            expire,
+            timers,
+            consumer,
+        ],
+        conditions=[keys.unmet, facts_unmet],
+    )
+    behind = applications.create(
+        "dccemu gateway: DUIS",
+        description="The DUIS web services take POST /api/v1/serviceT, serviceS and serviceD.",
+        unready=service.unready,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    front = Front(
+        behind,
+        submit,
+        connections.party,
+        max_body=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+    )
+    bounds = Bounds(connections=settings.max_connections)
+    service.listeners = [
+        Listener("duis", front, host=settings.host, port=settings.http_port, bounds=bounds),
+        Listener(
+            "duis_tls",
+            front,
+            host=settings.host,
+            port=settings.tls_port,
+            tls=connections.server_context,
+            bounds=bounds,
+        ),
+    ]
+    return service

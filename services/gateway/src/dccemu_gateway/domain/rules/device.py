@@ -1,0 +1,95 @@
+"""Checks 14 to 20: the Device, its status, its model, and the User's entitlement to it."""
+
+from __future__ import annotations
+
+from dccemu_protocol import catalogue
+
+from ..examination import Examination
+from ..refusal import Refusal
+from ..status import ALLOWED, OFF_LIST_SERVICES
+
+SUPPLIER_ROLES = frozenset({"IS", "GS", "ES"})
+
+
+def device_known(examination: Examination) -> None:
+    """14: the Device is in the inventory; the DCC talks only to inventory Devices."""
+    if examination.service_request.non_device:
+        return
+    device = str(examination.submitted.device)
+    fact = examination.directory.device(device)
+    if fact is None:
+        raise Refusal("UNKNOWN_DEVICE", expected="a Device of the inventory", got=device, place="RequestID")
+    examination.device = fact
+
+
+def device_type_fits(examination: Examination) -> None:
+    """15: the Device type can perform the service."""
+    variant = examination.service_request
+    if variant.non_device:
+        return
+    kind = "ESME" if examination.target.type == "SAPC" else examination.target.type
+    if kind not in variant.target_device_types:
+        raise Refusal(
+            "DEVICE_CANNOT",
+            expected=f"{', '.join(sorted(variant.target_device_types))} for {variant.srv}",
+            got=examination.target.type,
+        )
+
+
+def status_allows(examination: Examination) -> None:
+    """16: the SMI status allows the service (section 3)."""
+    variant = examination.service_request
+    if variant.non_device or examination.target.status is None:
+        return
+    status = examination.target.status
+    words, allows = ALLOWED.get(status, ALLOWED["Decommissioned"])
+    if not allows(variant, examination.submitted.command_variant):
+        raise Refusal(
+            "STATUS_FORBIDS",
+            expected=f"a service that status {status} allows: {words}",
+            got=f"{variant.srv} with Command Variant {examination.submitted.command_variant}",
+        )
+
+
+def model_listed(examination: Examination) -> None:
+    """17: the Device Model is on the Central Products List, or the service may bring it back (section 4)."""
+    variant = examination.service_request
+    if variant.non_device or variant.srv in OFF_LIST_SERVICES:
+        return
+    listed = examination.target.cpl_status
+    if listed is not None and listed != "Active":
+        raise Refusal(
+            "OFF_PRODUCTS_LIST",
+            expected="a Device Model on the Central Products List",
+            got=f"{examination.target.manufacturer} {examination.target.model}, whose entry is {listed}",
+        )
+
+
+def user_entitled(examination: Examination) -> None:
+    """19: registration data show the User in an eligible role for that Device at the time that matters (section 5)."""
+    variant = examination.service_request
+    if variant.non_device:
+        return
+    user, device = examination.sender, examination.target
+    role = examination.directory.entitled_role(user.eui, examination.roles, device, examination.moment)
+    if role is None:
+        raise Refusal(
+            "NOT_REGISTERED",
+            expected=f"{user.eui} registered as {' or '.join(examination.roles)} for {device.device}"
+            f" at {examination.moment.isoformat()}",
+            got="no such registration",
+        )
+    examination.role = role
+
+
+def local_delivery_allowed(examination: Examination) -> None:
+    """20: role and status together permit a Command for local delivery [P]: Suppliers always, others once commissioned."""
+    if examination.submitted.command_variant not in catalogue.LOCAL_DELIVERY_VARIANTS:
+        return
+    if examination.role in SUPPLIER_ROLES or examination.target.status == "Commissioned":
+        return
+    raise Refusal(
+        "LOCAL_DELIVERY",
+        expected="a Supplier, or a commissioned Device",
+        got=f"{examination.role} for a Device that is {examination.target.status}",
+    )

@@ -1,0 +1,158 @@
+"""Alerts: Device Alerts passed on, DCC Alerts made on order.
+
+service-request-processing.md section 17 and duis.md section 5. A Device Alert goes to the party that GBCS names; one that the
+Device addressed to the broker is the DCC's own to read, or goes to the User on whose behalf the broker acted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from dccemu_contracts.alerts import DccAlertOrder
+from dccemu_contracts.inventory import CommandOutcome
+from dccemu_protocol.duis import responses
+from dccemu_protocol.duis.content import Content
+from dccemu_protocol.errors import EmulatorError, ProtocolError
+from dccemu_protocol.gbcs.envelope import GbcsMessage
+from dccemu_protocol.identifiers import Eui64
+from dccemu_runtime.consumers import OpenUnit
+from dccemu_runtime.groupcommit import Overloaded, Write
+from dccemu_runtime.journal import Entry
+
+from ..domain.commands import Command
+from ..domain.outcomes import FUTURE_DATED, AlertReading
+from .gateway import Gateway
+
+log = structlog.get_logger(__name__)
+
+READ_ALERTS = frozenset({0x8F12, 0x8071, 0x8F43})
+"""Alerts that change inventory records: hub log, Gas Proxy Function log, new firmware."""
+
+
+def dcc_alert(
+    gateway: Gateway, code: str, name: str, content: Mapping[str, Content], about: str | None, user: str
+) -> Write:
+    """A signed DCC Alert as a row to deliver."""
+    subject = Eui64.parse(about) if about else gateway.keys.broker
+    counter = gateway.alert_counter.take()
+    document = responses.dcc_alert(subject, Eui64.parse(user), counter, code, name, content, gateway.now())
+    return gateway.delivery(
+        user=user,
+        device=str(subject),
+        kind=f"dcc alert {code}",
+        code="I0",
+        document=gateway.keys.signer.sign_canonical(document),
+        response_id=f"{subject}:{user}:{counter}",
+    )
+
+
+def command_failure(gateway: Gateway, code: str, request_id: str, device: str, user: str) -> Write:
+    """A CommandFailure Alert to the User that sent the request."""
+    content = {"CommandRequestID": request_id, "DeviceID": device}
+    return dcc_alert(gateway, code, "CommandFailure", content, device, user)
+
+
+class Alerts:
+    """Device Alerts on their way to Users, and DCC Alerts that other services order."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def command_failure(self, code: str, command: Command) -> Write:
+        """A CommandFailure Alert about a Command."""
+        return command_failure(self._gateway, code, command.request_id, command.device, command.user)
+
+    def pass_on(
+        self, unit: OpenUnit, message: GbcsMessage, octets: bytes, reading: AlertReading, fired: Command | None
+    ) -> None:
+        """Deliver a verified Device Alert to the User it is for, and to the inventory what changes records."""
+        gateway = self._gateway
+        recipient = self._recipient(message, fired)
+        if recipient is not None:
+            unit.write(self._delivery(message, octets, reading, recipient, fired))
+        if reading.code in READ_ALERTS:
+            unit.write(
+                gateway.outbox.write(
+                    CommandOutcome(
+                        id=f"alert {message.originator} {message.counter}",
+                        at=gateway.now(),
+                        device=str(message.originator),
+                        success=True,
+                        alert_code=f"{reading.code:04X}",
+                        facts=dict(reading.facts),
+                    )
+                )
+            )
+        unit.write(
+            gateway.journal.write(
+                Entry(
+                    id=gateway.entropy.uuid(),
+                    at=gateway.now(),
+                    stage="alert",
+                    outcome=f"{reading.code:04X}" + ("" if recipient is None else f" to {recipient}"),
+                    request_id=None if fired is None else fired.request_id,
+                    user=recipient,
+                    device=str(message.originator),
+                    detail={"message_code": f"{message.message_code:04x}", **reading.facts},
+                    message=octets,
+                )
+            )
+        )
+
+    def _recipient(self, message: GbcsMessage, fired: Command | None) -> str | None:
+        """The User whom an Alert is for; None where it is the DCC's own."""
+        if fired is not None:
+            return fired.user
+        named = message.other.supplementary_party or message.target
+        return str(named) if self._gateway.directory.user(str(named)) is not None else None
+
+    def _delivery(
+        self, message: GbcsMessage, octets: bytes, reading: AlertReading, recipient: str, fired: Command | None
+    ) -> Write:
+        gateway, at = self._gateway, self._gateway.now()
+        if fired is not None and reading.code in FUTURE_DATED:
+            number = int(fired.extra.get("seen", 0) or 0) + 1  # type: ignore[arg-type]
+            total = int(fired.extra.get("instructions", 1) or 1)  # type: ignore[arg-type]
+            answered = fired.answered
+            document = responses.future_dated_alert(answered, octets, reading.code, number, max(number, total), at)
+            request_id, response_id, kind = fired.request_id, answered.request_id.response_id, "execution alert"
+        else:
+            document = responses.device_alert(
+                message.originator, Eui64.parse(recipient), message.counter, reading.code, octets, at
+            )
+            request_id, response_id = None, f"{message.originator}:{recipient}:{message.counter}"
+            kind = f"device alert {reading.code:04X}"
+        return gateway.delivery(
+            user=recipient,
+            device=str(message.originator),
+            kind=kind,
+            code="I0",
+            document=gateway.keys.signer.sign_canonical(document),
+            request_id=request_id,
+            response_id=response_id,
+        )
+
+    async def order(self, unit: OpenUnit, order: DccAlertOrder) -> None:
+        """Sign and deliver a DCC Alert to each recipient."""
+        gateway = self._gateway
+        rows: list[Write] = []
+        try:
+            for user in order.recipients:
+                rows.append(dcc_alert(gateway, order.code, order.alert, order.body, order.device, user))
+            outcome = f"{order.code} {order.alert} to {len(rows)}"
+        except Overloaded:
+            raise
+        except (ProtocolError, EmulatorError) as error:
+            log.warning("DCC Alert not made", code=order.code, alert=order.alert, error=str(error))
+            rows, outcome = [], f"not made: {error}"
+        entry = Entry(
+            id=gateway.entropy.uuid(),
+            at=gateway.now(),
+            stage="dcc alert",
+            outcome=outcome,
+            device=order.device,
+            detail={"code": order.code, "body": order.body, "recipients": list(order.recipients)},
+        )
+        unit.write(*rows, gateway.journal.write(entry))

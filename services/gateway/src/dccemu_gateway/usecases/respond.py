@@ -1,0 +1,344 @@
+"""A message from a Device: match, verify, journal, answer the User (service-request-processing.md section 7, step 5).
+
+A Response belongs to an open Command of the same Device, originator and counter. The Device's signature is verified with its
+certificate; its MAC where the broker is the recipient, because only the recipient has the key (gbcs.md section 4.3). The
+payload goes to the User unchanged. What does not belong or does not verify is journalled and dropped: it has no effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from dccemu_contracts.inventory import CommandOutcome
+from dccemu_contracts.wan import DeviceMessage
+from dccemu_protocol import catalogue
+from dccemu_protocol.duis import responses
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.gbcs.crypto import shared_secret, verify_mac, verify_signature
+from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, decode
+from dccemu_protocol.gbcs.errors import GbcsError
+from dccemu_runtime.consumers import OpenUnit
+from dccemu_runtime.groupcommit import Write
+from dccemu_runtime.journal import Check, Entry
+
+from ..adapters.operations import COMMAND_NAMES, claim_answer, move_command, read_command
+from ..domain.commands import Command, CommandKey, Facts, key_of_response
+from ..domain.interest import READ_SERVICES
+from ..domain.lifecycle import COMMAND_LIFE, CommandEvent, CommandState, advance
+from ..domain.outcomes import Outcome, read_alert, read_outcome
+from .alerts import Alerts
+from .gateway import Gateway
+
+log = structlog.get_logger(__name__)
+
+_BY_KEY = f"""
+SELECT {COMMAND_NAMES} FROM commands
+WHERE device = $1 AND originator = $2 AND counter = $3 AND state IN ('sent', 'taken-up', 'local')
+ORDER BY sent_at DESC LIMIT 1"""  # noqa: S608 - names of columns
+_BY_ID = f"SELECT {COMMAND_NAMES} FROM commands WHERE id = $1 AND state IN ('sent', 'taken-up')"  # noqa: S608
+_SOURCE = "service-request-processing.md 7, step 5"
+
+
+class Respond:
+    """The use cases of messages from Devices."""
+
+    def __init__(self, gateway: Gateway, alerts: Alerts) -> None:
+        self._gateway = gateway
+        self._alerts = alerts
+
+    async def __call__(self, unit: OpenUnit, arrived: DeviceMessage) -> None:
+        """Take one message of the SM WAN."""
+        if arrived.kind == "undelivered":
+            await self._undelivered(unit, arrived)
+            return
+        octets = b""
+        try:
+            octets = bytes.fromhex(arrived.payload or "")
+            message = decode(octets)
+            if str(message.originator) != arrived.device:
+                raise ProtocolError("GBCS_ORIGINATOR", f"{arrived.device} sent a message of {message.originator}")
+            if arrived.kind == "alert":
+                await self._alert(unit, message, octets)
+            else:
+                await self._response(unit, message, octets)
+        except (ProtocolError, ValueError) as error:
+            self._drop(unit, arrived.device, arrived.kind, octets, error)
+
+    async def _response(self, unit: OpenUnit, message: GbcsMessage, octets: bytes) -> None:
+        command = await self.find(key_of_response(message))
+        if command is None:
+            raise ProtocolError("RESPONSE_UNMATCHED", "no open Command has this Device, originator and counter")
+        self._accept(unit, command, message, octets)
+
+    def take_local(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> None:
+        """8.13: a Response that the User brought, in a unit that claims the answer; the User has it already."""
+        self._fits(command, message)
+        protection = self.verify(message)
+        outcome = self._read(command, message)
+        self._finish(unit, command, CommandEvent.RESPOND, claimed=True)
+        if outcome is not None:
+            unit.write(self._tell_inventory(command, outcome, local=True))
+        unit.write(self._journal(command, "response", "returned", self._gateway.now(), octets, protection))
+
+    def _accept(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> None:
+        self._fits(command, message)
+        protection = self.verify(message)
+        at = self._gateway.now()
+        outcome = self._read(command, message)
+        waits = command.execution_at is not None and command.state is CommandState.SENT
+        if waits and (outcome is None or outcome.success):
+            self._take_up(unit, command)
+        else:
+            self._finish(unit, command, CommandEvent.RESPOND)
+        unit.write(self._delivery(command, octets, at))
+        if outcome is not None and not waits:
+            unit.write(self._tell_inventory(command, outcome, local=False))
+        unit.write(self._journal(command, "response", "accepted", at, octets, protection))
+
+    def _fits(self, command: Command, message: GbcsMessage) -> None:
+        if message.cra is not CRA.RESPONSE or message.message_code != command.message_code:
+            raise ProtocolError(
+                "RESPONSE_MISMATCH", f"{message.cra.name} {message.message_code:04x} to {command.message_code:04x}"
+            )
+
+    def verify(self, message: GbcsMessage) -> str:
+        """Check what of a message's protection the DCC can check; says what was checked.
+
+        Raises
+        ------
+        ProtocolError
+            When a signature or a MAC fails, or there is neither.
+        """
+        device = str(message.originator)
+        if message.signature:
+            keys = self._gateway.directory.certificates(device, "digitalSignature")
+            last: GbcsError | None = None
+            for certificate in keys[:4]:
+                try:
+                    verify_signature(message, certificate.public_key)
+                except GbcsError as error:
+                    last = error
+                else:
+                    return "signature of the Device verified"
+            raise last or ProtocolError("GBCS_SIGNATURE_INVALID", f"no digital signature certificate of {device}")
+        if message.mac is None:
+            raise ProtocolError("GBCS_MAC_ABSENT", "the message has neither signature nor MAC")
+        if message.target != self._gateway.keys.broker:
+            return "MAC is for the User to verify"
+        last_mac: GbcsError | None = None
+        for certificate in self._gateway.directory.certificates(device, "keyAgreement")[:4]:
+            try:
+                verify_mac(message, shared_secret(self._gateway.keys.agreement_key, certificate.public_key))
+            except GbcsError as error:
+                last_mac = error
+            else:
+                return "MAC for the broker verified"
+        raise last_mac or ProtocolError("GBCS_MAC_INVALID", f"no key agreement certificate of {device}")
+
+    async def find(self, key: CommandKey) -> Command | None:
+        """The open Command of a key, from memory or from its row."""
+        found = self._gateway.open_commands.find(key)
+        if found is not None:
+            return found
+        row = await self._gateway.database.pool.fetchrow(_BY_KEY, *key)
+        return None if row is None else read_command(row)
+
+    # -- the end of a Command ----------------------------------------------------------------------------------------
+
+    def _finish(
+        self,
+        unit: OpenUnit,
+        command: Command,
+        event: CommandEvent,
+        extra: Facts | None = None,
+        *,
+        claimed: bool = False,
+    ) -> None:
+        """The one final answer: whoever claims it makes it. ``claimed``: the unit holds that claim already."""
+        state = advance(COMMAND_LIFE, command.state, event)
+        ended = replace(command, state=state, extra=command.extra if extra is None else extra)
+        if not claimed:
+            unit.claim(claim_answer(command.id))
+        unit.write(move_command(ended))
+        unit.after_commit(lambda: self._gateway.open_commands.close(command))
+
+    def _take_up(self, unit: OpenUnit, command: Command) -> None:
+        assert command.execution_at is not None
+        state = advance(COMMAND_LIFE, command.state, CommandEvent.TAKE_UP)
+        expires_at = command.execution_at + self._gateway.execution_wait
+        taken_up = replace(command, state=state, expires_at=expires_at)
+        unit.write(move_command(taken_up))
+        unit.after_commit(lambda: self._gateway.open_commands.put(taken_up))
+
+    def _read(self, command: Command, message: GbcsMessage) -> Outcome | None:
+        """Read a Response where the DCC must: for its records, and to know whether a later execution is due."""
+        if command.srv not in READ_SERVICES and command.execution_at is None:
+            return None
+        try:
+            return read_outcome(message, command.srv)
+        except GbcsError as error:
+            log.warning("a Response could not be read", device=command.device, srv=command.srv, error=str(error))
+            return None
+
+    def _tell_inventory(self, command: Command, outcome: Outcome, local: bool) -> Write:
+        gateway = self._gateway
+        facts = {**outcome.facts}
+        if "request" in command.extra:
+            facts["request"] = command.extra["request"]
+        return gateway.outbox.write(
+            CommandOutcome(
+                id=f"outcome {command.id}",
+                at=gateway.now(),
+                device=command.device,
+                srv=command.srv,
+                use_case=command.use_case,
+                request_id=command.request_id,
+                user=command.user,
+                success=outcome.success,
+                local=local,
+                facts=facts,
+            )
+        )
+
+    def _delivery(self, command: Command, octets: bytes, at: datetime) -> Write:
+        answered = command.answered
+        cin = command.extra.get("cin")
+        if isinstance(cin, str):
+            document = responses.cin_message(answered, octets, cin, at)
+        else:
+            document = responses.device_response(answered, catalogue.SUCCESS, at, octets)
+        return self._gateway.delivery(
+            user=command.user,
+            device=command.device,
+            kind="response",
+            code=catalogue.SUCCESS,
+            document=self._gateway.keys.signer.sign_canonical(document),
+            request_id=command.request_id,
+            response_id=answered.request_id.response_id,
+        )
+
+    # -- Alerts --------------------------------------------------------------------------------------------------------
+
+    async def _alert(self, unit: OpenUnit, message: GbcsMessage, octets: bytes) -> None:
+        if message.cra is not CRA.ALERT:
+            raise ProtocolError("GBCS_NOT_AN_ALERT", f"{message.cra.name} where an Alert was announced")
+        self.verify(message)
+        reading = read_alert(message)
+        fired: Command | None = None
+        if reading.instruction is not None:
+            fired = await self._taken_up(message, *reading.instruction)
+        self._alerts.pass_on(unit, message, octets, reading, fired)
+        if fired is not None:
+            self._count(unit, fired, reading.code, reading.facts)
+
+    async def _taken_up(self, message: GbcsMessage, code: int | None, counter: int) -> Command | None:
+        for originator in (str(message.target), self._gateway.settings.cos_party_eui, str(self._gateway.keys.broker)):
+            found = await self.find((str(message.originator), originator, counter))
+            if found is not None and code in (None, found.message_code):
+                return found
+        return None
+
+    def _count(self, unit: OpenUnit, command: Command, alert_code: int, facts: Facts) -> None:
+        """One instruction of a future dated Command was executed; the last one ends it."""
+        seen = int(command.extra.get("seen", 0) or 0) + 1  # type: ignore[arg-type]
+        failed = bool(command.extra.get("failed")) or alert_code == 0x8F67
+        total = int(command.extra.get("instructions", 1) or 1)  # type: ignore[arg-type]
+        extra = {**command.extra, "seen": seen, "failed": failed}
+        if command.state is CommandState.SENT:  # The Response to the Command was lost, its effect was not.
+            command = replace(command, state=CommandState.TAKEN_UP)
+        if seen < total:
+            counted = replace(command, extra=extra)
+            unit.write(move_command(counted))
+            unit.after_commit(lambda: self._gateway.open_commands.put(counted))
+            return
+        self._finish(unit, command, CommandEvent.EXECUTE, extra)
+        if command.srv in READ_SERVICES:
+            unit.write(self._tell_inventory(command, Outcome(not failed, facts), local=False))
+
+    # -- no answer -----------------------------------------------------------------------------------------------------
+
+    async def _undelivered(self, unit: OpenUnit, arrived: DeviceMessage) -> None:
+        command = self._gateway.open_commands.by_id(arrived.in_reply_to or "")
+        if command is None:
+            row = await self._gateway.database.pool.fetchrow(_BY_ID, arrived.in_reply_to)
+            command = None if row is None else read_command(row)
+        if command is None or command.state is not CommandState.SENT:
+            return
+        self.fail(unit, command, CommandEvent.NOT_DELIVER, "NO_CONTACT", "N12", arrived.reason or "not delivered")
+
+    def fail(
+        self,
+        unit: OpenUnit,
+        command: Command,
+        event: CommandEvent,
+        rule: str,
+        alert: str,
+        reason: str,
+        *,
+        claimed: bool = False,
+    ) -> None:
+        """End a Command without a Response: an error Response and a CommandFailure Alert (section 7, step 6)."""
+        gateway, at = self._gateway, self._gateway.now()
+        code = catalogue.response_code(rule)
+        answered = command.answered
+        document = gateway.keys.signer.sign_canonical(responses.device_response(answered, code, at, None))
+        self._finish(unit, command, event, claimed=claimed)
+        unit.write(
+            gateway.delivery(
+                user=command.user,
+                device=command.device,
+                kind="response",
+                code=code,
+                document=document,
+                request_id=command.request_id,
+                response_id=answered.request_id.response_id,
+            ),
+            self._alerts.command_failure(alert, command),
+            self._journal(command, "response", f"{code} {rule}", at, None, reason),
+        )
+
+    # -- journal -------------------------------------------------------------------------------------------------------
+
+    def _journal(
+        self, command: Command, stage: str, outcome: str, at: datetime, octets: bytes | None, note: str
+    ) -> Write:
+        entry = Entry(
+            id=self._gateway.entropy.uuid(),
+            at=at,
+            stage=stage,
+            outcome=outcome,
+            request_id=command.request_id,
+            user=command.user,
+            device=command.device,
+            srv=command.srv,
+            detail={"command": command.id, "note": note},
+            message=octets,
+        )
+        return self._gateway.journal.write(entry)
+
+    def _drop(self, unit: OpenUnit, device: str, kind: str, octets: bytes, error: ProtocolError | ValueError) -> None:
+        """Journal a message that has no effect."""
+        rule = error.rule if isinstance(error, ProtocolError) else "GBCS_NOT_HEXADECIMAL"
+        detail = error.detail if isinstance(error, ProtocolError) else str(error)
+        log.warning("a Device's message was dropped", device=device, kind=kind, rule=rule, detail=detail)
+        entry = Entry(
+            id=self._gateway.entropy.uuid(),
+            at=self._gateway.now(),
+            stage="alert" if kind == "alert" else "response",
+            outcome=f"dropped {rule}",
+            device=device,
+            checks=(
+                Check(
+                    rule,
+                    False,
+                    expected="a Response to an open Command, protected by the Device",
+                    got=detail,
+                    source=_SOURCE,
+                ),
+            ),
+            message=octets,
+        )
+        unit.write(self._gateway.journal.write(entry))

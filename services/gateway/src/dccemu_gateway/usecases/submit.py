@@ -1,0 +1,163 @@
+"""Take a document from a web service: check it, have it carried out, answer.
+
+The way is the same for every request (architecture.md, "How a request walks through"): the table of rules up to where
+history is needed, the history, the rest of the table, then the use case that its Command Variant and service name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from dccemu_protocol import catalogue
+from dccemu_protocol.errors import EmulatorError, ProtocolError
+from dccemu_runtime.groupcommit import AlreadyClaimed, Overloaded, StoreUnavailable, Unit, Write
+from dccemu_runtime.journal import Entry
+
+from ..adapters.record import checks_of
+from ..domain.examination import Examination
+from ..domain.lifecycle import kind_of
+from ..domain.refusal import Failure, Verdict
+from ..domain.rules import ADMISSION, RULES, SUBSTANCE, run
+from ..domain.rules.form import not_repeated
+from ..domain.rules.table import code_of, failure_of
+from .answers import Reply, acknowledge, answered_of
+from .gateway import Gateway
+from .history import History
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Examination, Write], Awaitable[Reply]]
+TRANSFORM_STEP = "transformation"
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The use case for each kind of accepted request."""
+
+    pre_command: Handler
+    send: Handler
+    non_device: Handler
+    change_of_supplier: Handler
+
+    def choose(self, examination: Examination) -> Handler:
+        request, variant = examination.submitted, examination.service_request
+        if variant.non_device:
+            return self.non_device
+        if request.command_variant == 4:
+            return self.pre_command
+        return self.change_of_supplier if variant.srv == "6.23" else self.send
+
+
+class Submit:
+    """The use case behind the three web services."""
+
+    def __init__(self, gateway: Gateway, history: History, handlers: Handlers) -> None:
+        self._gateway = gateway
+        self._history = history
+        self._handlers = handlers
+
+    async def __call__(self, document: bytes, service: str, peer: str | None) -> Reply:
+        """Answer one document.
+
+        Parameters
+        ----------
+        service
+            ``T``, ``S`` or ``D``.
+        peer
+            The Party of the TLS client certificate; None on plain HTTP.
+        """
+        gateway = self._gateway
+        examination = Examination(
+            document=document,
+            service=service,
+            peer=peer,
+            at=gateway.now(),
+            directory=gateway.directory,
+            policy=gateway.policy,
+            validate=gateway.validate,
+        )
+        verdict = run(examination, ADMISSION)
+        if verdict.failure is not None:
+            return await self.refuse(examination, verdict)
+        try:
+            await self._history.recall(examination)
+            verdict = run(examination, SUBSTANCE)
+            if verdict.failure is not None:
+                return await self.refuse(examination, Verdict(len(ADMISSION) + verdict.passed, verdict.failure))
+            return await self._carry_out(examination)
+        except (Overloaded, StoreUnavailable) as error:
+            return Reply(503, rule="OVERLOADED", detail=str(error))
+
+    async def _carry_out(self, examination: Examination) -> Reply:
+        accepted = self._gateway.journal.write(self._entry(examination, Verdict(len(RULES)), "accepted"))
+        try:
+            return await self._handlers.choose(examination)(examination, accepted)
+        except AlreadyClaimed:
+            examination.is_repeat = True
+            self._history.note_repeat(examination)
+            place = next(place for place, rule in enumerate(RULES) if rule.check is not_repeated)
+            return await self.refuse(examination, Verdict(place, run(examination, RULES[place : place + 1]).failure))
+        except ProtocolError as error:
+            return await self.refuse(examination, Verdict(len(RULES), _step_failure(error)))
+
+    async def refuse(self, examination: Examination, verdict: Verdict) -> Reply:
+        """Answer a failure: a Response with its code, or an HTTP status where there is nobody to answer."""
+        failure = verdict.failure
+        assert failure is not None
+        entry = self._entry(examination, verdict, f"refused {failure.code or failure.rule}")
+        try:
+            await self._gateway.commit(Unit(writes=(self._gateway.journal.write(entry),)))
+        except (Overloaded, StoreUnavailable) as error:
+            log.warning("a refusal could not be journalled", rule=failure.rule, error=str(error))
+        detail = f"{failure.rule}: expected {failure.expected}, got {failure.got}"
+        if not failure.code:
+            return Reply(catalogue.http_status(failure.rule), rule=failure.rule, detail=detail)
+        answered = answered_of(examination)
+        if answered is None:
+            return Reply(400, rule=failure.rule, detail=detail)
+        return acknowledge(answered, failure.code, examination.at)
+
+    def _entry(self, examination: Examination, verdict: Verdict, outcome: str) -> Entry:
+        request_id, request = examination.request_id, examination.request
+        detail: dict[str, object] = {"passed": verdict.passed, "service": f"service{examination.service}"}
+        if verdict.failure is not None:
+            detail |= {"code": verdict.failure.code, "rule": verdict.failure.rule}
+        if request is not None:
+            detail["command_variant"] = request.command_variant
+        return Entry(
+            id=self._gateway.entropy.uuid(),
+            at=examination.at,
+            stage="request",
+            outcome=outcome,
+            request_id=None if request_id is None else str(request_id),
+            user=None if request_id is None else str(request_id.originator),
+            device=None if request_id is None else str(request_id.target),
+            srv=None if request is None else request.service_reference_variant,
+            checks=checks_of(verdict),
+            detail=detail,
+            message=examination.document[:_KEPT],
+        )
+
+
+_KEPT = 65_536
+"""Octets of a document that the journal keeps: firmware images are cut."""
+
+
+def _step_failure(error: ProtocolError) -> Failure:
+    """The evidence of a step after the table: transformation, or a handler's own rule."""
+    return Failure(
+        number="",
+        check=TRANSFORM_STEP,
+        rule=error.rule,
+        clause=error.source or "service-request-processing.md 7, step 2",
+        expected="a request that can be carried out for this Device",
+        got=error.detail,
+        place=error.place,
+        code=code_of(error.rule, otherwise="CANNOT_TRANSFORM"),
+    )
+
+
+__all__ = ["EmulatorError", "Handlers", "Submit", "failure_of", "kind_of"]
