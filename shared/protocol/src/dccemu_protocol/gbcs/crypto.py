@@ -144,9 +144,9 @@ def add_mac(message: GbcsMessage, secret: bytes) -> GbcsMessage:
 
 def encode_with_mac(message: GbcsMessage, secret: bytes) -> bytes:
     """``encode(add_mac(message, secret))``, encoding once."""
-    if message.signature is None:
-        message = replace(message, signature=b"")
     grouping = encode_grouping(message)
+    if message.signature is None:
+        grouping += b"\x00"
     return wrap(grouping, mac_of(message, grouping, secret))
 
 

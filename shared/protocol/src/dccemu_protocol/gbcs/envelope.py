@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from struct import Struct
 
 from ..identifiers import Eui64
 from .errors import BAD_LENGTH, BAD_TAG, BAD_VALUE, GbcsError
@@ -27,8 +29,10 @@ MAC_LENGTH = 12
 SIGNATURE_LENGTH = 64
 _GENERAL_CIPHERING = b"\xdd\x00\x00\x00\x00\x00\x00"
 _SECURITY_HEADER = b"\x11\x00\x00\x00\x00"
-_TRANSACTION_ID = b"\x09"
 _COUNTERS = range(2**64)
+_HEADER = Struct(">3sQB8sB8s")
+_entity = lru_cache(maxsize=65536)(Eui64)
+"""The same few parties come again and again."""
 
 
 class CRA(IntEnum):
@@ -41,6 +45,7 @@ class CRA(IntEnum):
 
 _CRA = {1: CRA.COMMAND, 2: CRA.RESPONSE, 3: CRA.ALERT}
 _START = {cra: b"\xdf\x09" + bytes((cra,)) for cra in CRA}
+_CRA_OF_START = {start: cra for cra, start in _START.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,7 @@ def signed_part(message: GbcsMessage) -> bytes:
     payload = message.payload
     return b"".join(
         (
-            _TRANSACTION_ID,
-            _START[message.cra][2:],
+            _START[message.cra][1:],
             _counter(message.counter),
             b"\x08",
             message.originator.octets,
@@ -194,14 +198,7 @@ def _decode_ciphering(cursor: Cursor) -> GbcsMessage:
 
 
 def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
-    cursor.expect(b"\xdf\x09", "the grouping header")
-    at = cursor.at
-    cra = _CRA.get(cursor.u8())
-    if cra is None:
-        raise GbcsError(BAD_VALUE, f"CRA flag {cursor.data[at]:02x} is not 01, 02 or 03", at)
-    counter = cursor.unsigned(8)
-    originator = _entity(cursor, "originator")
-    target = _entity(cursor, "target")
+    cra, counter, originator, target = _decode_parties(cursor)
     at = cursor.at
     width = cursor.u8()
     if width not in (0, 12):
@@ -219,19 +216,34 @@ def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
     return GbcsMessage(cra, counter, originator, target, other, payload, date_time, signature, mac)
 
 
-def _entity(cursor: Cursor, what: str) -> Eui64:
+def _decode_parties(cursor: Cursor) -> tuple[CRA, int, Eui64, Eui64]:
+    """Transaction id, originator and target, which stand at fixed places."""
     at = cursor.at
-    width = cursor.u8()
-    if width != 8:
-        raise GbcsError(BAD_LENGTH, f"the {what} has 8 octets, not {width}", at)
-    return Eui64(cursor.take(8))
+    if cursor.left >= _HEADER.size:
+        start, counter, one, originator, two, target = _HEADER.unpack_from(cursor.data, at)
+        cra = _CRA_OF_START.get(start)
+        if cra is not None and one == two == 8:
+            cursor.at = at + _HEADER.size
+            return cra, counter, _entity(originator), _entity(target)
+    cursor.expect(b"\xdf\x09", "the grouping header")
+    at = cursor.at
+    if cursor.u8() not in _CRA:
+        raise GbcsError(BAD_VALUE, f"CRA flag {cursor.data[at]:02x} is not 01, 02 or 03", at)
+    cursor.need(8)
+    for what in ("originator", "target"):
+        at = cursor.at
+        width = cursor.u8()
+        if width != 8:
+            raise GbcsError(BAD_LENGTH, f"the {what} has 8 octets, not {width}", at)
+        cursor.need(8)
+    raise AssertionError("a header without fault was not taken")
 
 
 def _decode_other(cursor: Cursor) -> OtherInformation:
     code = cursor.unsigned(2)
     if not cursor.left:
         return OtherInformation(code)
-    party = Eui64(cursor.take(8))
+    party = _entity(cursor.take(8))
     if not cursor.left:
         return OtherInformation(code, party)
     counter = cursor.unsigned(8)

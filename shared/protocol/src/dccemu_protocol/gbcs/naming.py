@@ -87,15 +87,20 @@ def _join(message: GbcsMessage, payload: Payload | None, keys: KeySource) -> str
 
 
 def _auxiliary(message: GbcsMessage, payload: Payload | None, keys: KeySource) -> str | None:
-    if isinstance(payload, dlms.AccessRequest) and isinstance(payload.data[-1], datum.LongUnsigned):
-        return _SCRIPTS.get(payload.data[-1].value & 0xFF)
-    return None
+    """The script that is executed last says what happens."""
+    match payload:
+        case dlms.AccessRequest(data=(*_, datum.LongUnsigned(script))):
+            return _SCRIPTS.get(script & 0xFF)
+        case _:
+            return None
 
 
 def _boost(message: GbcsMessage, payload: Payload | None, keys: KeySource) -> str | None:
-    if isinstance(payload, dlms.AccessRequest) and isinstance(payload.data[-1], datum.Boolean):
-        return "ECS62Add" if payload.data[-1].value else "ECS62Remove"
-    return None
+    match payload:
+        case dlms.AccessRequest(data=(*_, datum.Boolean(associated))):
+            return "ECS62Add" if associated else "ECS62Remove"
+        case _:
+            return None
 
 
 def _generic_alert(message: GbcsMessage, payload: Payload | None, keys: KeySource) -> str:
