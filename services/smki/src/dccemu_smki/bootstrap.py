@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import structlog
 
 from dccemu_contracts.envelope import Contract
+from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
 from dccemu_contracts.topics import SMKI_CERTIFICATES, SMKI_REVOCATIONS
 from dccemu_protocol.errors import EmulatorError
-from dccemu_protocol.pki import Keystore, keystore
+from dccemu_protocol.pki import Keystore, RemotePartyRole, keystore
 from dccemu_runtime.consumers import Consumer
 from dccemu_runtime.database import Database
 from dccemu_runtime.entropy import Entropy
 from dccemu_runtime.journal import Journal
 from dccemu_runtime.outbox import Outbox
+from dccemu_runtime.projections import Projection
 from dccemu_runtime.service import Component, Listener, Runtime, Service
 from dccemu_runtime.snapshots import Owner
 from dccemu_runtime.timers import Timers
 
+from .adapters.batch_store import BatchStore
 from .adapters.keystore import AuthorityKeys
+from .adapters.parties import Parties
 from .adapters.software_keys import SoftwareKeys, sealing_key_of_file, sealing_key_of_passphrase
 from .adapters.store import Store, certificate_fact
 from .entrypoints import admin, consumers, http, timers
+from .entrypoints.batch_worker import BatchWorker
 from .settings import Settings
+from .usecases import targets
 from .usecases.context import TEST, Smki
 from .usecases.establish import establish, missing
 from .usecases.revoke import publish_first_lists
 
+FactT = TypeVar("FactT", bound=Contract)
 log = structlog.get_logger(__name__)
 _MIGRATIONS = "dccemu_smki.adapters.migrations"
 
@@ -58,10 +66,13 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         store=Store(database.pool),
         keys=_authority_keys(settings, vault),
         vault=vault,
+        parties=Parties(runtime.clock, _dcc(settings)),
+        batches=BatchStore(database.pool),
     )
     imported, roots = await asyncio.to_thread(_read_material, settings)
     await establish(smki, imported, roots)
     await publish_first_lists(smki)
+    await targets.load(smki)
     journal = Journal(database)
     consumer = Consumer(runtime.bus, database, "smki")
     consumers.register(consumer, smki)
@@ -78,6 +89,8 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         owner,
         smki.timers,
         consumer,
+        *_projections(smki, runtime),
+        BatchWorker(smki),
         established,
     ]
     return Service(
@@ -131,6 +144,30 @@ class _Closing:
     async def stop(self) -> None:
         await self._keys.close()
         await self._database.close()
+
+
+def _projections(smki: Smki, runtime: Runtime) -> list[Component]:
+    """What the registration authority must know of Parties, Devices and registrations."""
+
+    def follow(model: type[FactT], learn: Callable[[FactT | None, FactT], None]) -> Component:
+        made = Projection(model, smki.database, runtime.bus, runtime.clock, smki.entropy, requester="smki")
+        made.on_change(learn)
+        return made
+
+    return [
+        follow(PartyFact, smki.parties.learn_party),
+        follow(DeviceFact, smki.parties.learn_device),
+        follow(RegistrationFact, smki.parties.learn_registration),
+    ]
+
+
+def _dcc(settings: Settings) -> dict[str, int | None]:
+    return {
+        settings.recovery_eui: RemotePartyRole.RECOVERY,
+        settings.broker_eui: RemotePartyRole.ACCESS_CONTROL_BROKER,
+        settings.cos_eui: RemotePartyRole.TRANSITIONAL_COS,
+        settings.wan_provider_eui: RemotePartyRole.WAN_PROVIDER,
+    }
 
 
 def _authority_keys(settings: Settings, vault: SoftwareKeys) -> AuthorityKeys:

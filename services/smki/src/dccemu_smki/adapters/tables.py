@@ -205,7 +205,11 @@ batch_items = Table(
     Column("batch", BigInteger, primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("item", Text, nullable=False),
-    Column("csr", LargeBinary),
+    # What the CSR asks for, taken out of it when its proof of possession was checked.
+    Column("eui", LargeBinary),
+    Column("usage", Text),
+    Column("point", LargeBinary),
+    Column("hardware_type", Text),
     Column("status", Text),  # null: still to be dealt with
     Column("error_code", Text),
     Column("error_text", Text),

@@ -53,6 +53,16 @@ class CertificateRecord:
         return serial_text(self.serial)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceWish:
+    """What a Device's CSR asked for, the proof of possession behind it."""
+
+    eui: Eui64
+    usage: Usage
+    point: bytes
+    hardware_type: str
+
+
 def key_digest(point: bytes) -> bytes:
     """Sixteen octets that stand for a public key."""
     return hashlib.sha256(point).digest()[:16]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ..usecases.context import Smki
-from . import admin_certificates
+from . import admin_certificates, admin_registration
 
 
 def router(smki: Smki) -> APIRouter:
     """All admin routes of the service."""
     made = APIRouter(prefix="/admin/smki", tags=["smki"])
     made.include_router(admin_certificates.router(smki))
+    made.include_router(admin_registration.router(smki))
     return made

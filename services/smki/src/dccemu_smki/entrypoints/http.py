@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from dccemu_runtime.http import app as applications
 
 from ..usecases.context import Smki
-from . import repository
+from . import portal, repository, web_services
 
 
 def application(smki: Smki) -> FastAPI:
@@ -18,5 +18,6 @@ def application(smki: Smki) -> FastAPI:
         max_body_bytes=smki.settings.max_batch_bytes,
     )
     # In front of everything that FastAPI adds: the first route that fits answers.
-    app.router.routes[:0] = repository.routes(smki)
+    app.router.routes[:0] = [*repository.routes(smki), *web_services.routes(smki)]
+    app.include_router(portal.router(smki))
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,11 +17,18 @@ from dccemu_runtime.entropy import Entropy
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.timers import Timers
 
+from ..adapters.batch_store import BatchStore
 from ..adapters.keystore import AuthorityKeys
+from ..adapters.parties import Parties
 from ..adapters.software_keys import SoftwareKeys
 from ..adapters.store import Store, certificate_fact
 from ..domain.records import Authority, CertificateRecord
 from ..settings import Settings
+
+
+def _nothing() -> None:
+    """Until there is a worker to wake."""
+
 
 LIVE, TEST, IMPORTED = "live", "test", "imported"
 
@@ -38,6 +46,11 @@ class Smki:
     store: Store
     keys: AuthorityKeys
     vault: SoftwareKeys
+    parties: Parties
+    batches: BatchStore
+    wake_batches: Callable[[], None] = _nothing
+    targets_in_force: bool = False
+    last_ad_hoc: dict[str, datetime] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
 
     def now(self) -> datetime:

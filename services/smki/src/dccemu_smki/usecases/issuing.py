@@ -23,7 +23,7 @@ from dccemu_protocol.pki.csr import SigningRequest
 from dccemu_protocol.pki.device_form import device_form
 
 from ..domain.lifecycle import Status
-from ..domain.records import Authority, CertificateRecord, key_digest
+from ..domain.records import Authority, CertificateRecord, DeviceWish, key_digest
 from .context import LIVE, TEST, Smki
 
 
@@ -95,25 +95,21 @@ class Press:
     def strike(self, wanted: Wanted, serial: int, version: int) -> CertificateRecord:
         """One certificate."""
         request = wanted.request
-        issuer = self.authority.certificate
         if request.kind is Kind.DEVICE:
-            # A day at a time, so that the certificates of a batch share one form.
-            start = self.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            form = device_form(issuer, request.usage, start, request.hardware_type or "", self.policy)
-            content, not_after = form.fill(serial, request.point, request.eui), profiles.NEVER_EXPIRES
-        else:
-            content = profiles.organisation_content(
-                issuer=issuer,
-                eui=request.eui,
-                role=request.role or 0,
-                usage=request.usage,
-                key=request.public_key,
-                serial=serial,
-                start=self.at,
-                common_name=request.common_name,
-                policy=self.policy,
-            )
-            not_after = profiles.validity(self.at, profiles.ORGANISATION_YEARS)[1]
+            wish = DeviceWish(request.eui, request.usage, request.point, request.hardware_type or "")
+            return self.strike_device(wish, wanted.party, serial, version, manufacturing=wanted.manufacturing)
+        issuer = self.authority.certificate
+        content = profiles.organisation_content(
+            issuer=issuer,
+            eui=request.eui,
+            role=request.role or 0,
+            usage=request.usage,
+            key=request.public_key,
+            serial=serial,
+            start=self.at,
+            common_name=request.common_name,
+            policy=self.policy,
+        )
         return CertificateRecord(
             issuer=issuer.subject,
             serial=serial,
@@ -125,11 +121,38 @@ class Press:
             ski=key_identifier(request.point),
             key_digest=key_digest(request.point),
             der=assemble(content, self.sign(content)),
-            not_after=not_after,
+            not_after=profiles.validity(self.at, profiles.ORGANISATION_YEARS)[1],
             issued_at=self.at,
             party=wanted.party,
             hierarchy=self.hierarchy,
             version=version,
             top_up=wanted.top_up,
             manufacturing=wanted.manufacturing,
+        )
+
+    def strike_device(
+        self, wish: DeviceWish, party: str | None, serial: int, version: int, *, manufacturing: bool
+    ) -> CertificateRecord:
+        """One Device Certificate. All that are made on one day share a form."""
+        issuer = self.authority.certificate
+        start = self.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        form = device_form(issuer, wish.usage, start, wish.hardware_type, self.policy)
+        content = form.fill(serial, wish.point, wish.eui)
+        return CertificateRecord(
+            issuer=issuer.subject,
+            serial=serial,
+            kind=Kind.DEVICE,
+            eui=wish.eui,
+            role=None,
+            usage=wish.usage,
+            status=self.status,
+            ski=key_identifier(wish.point),
+            key_digest=key_digest(wish.point),
+            der=assemble(content, self.sign(content)),
+            not_after=profiles.NEVER_EXPIRES,
+            issued_at=self.at,
+            party=party,
+            hierarchy=self.hierarchy,
+            version=version,
+            manufacturing=manufacturing,
         )

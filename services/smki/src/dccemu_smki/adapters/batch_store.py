@@ -1,0 +1,213 @@
+"""Batches and their items in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from dccemu_protocol.identifiers import Eui64
+from dccemu_protocol.pki import Usage
+
+from ..domain.codes import BatchStatus, ItemStatus, Outcome
+from ..domain.messages import ItemResult
+from ..domain.records import DeviceWish
+
+_COLUMNS = "id, party, source, name, status, size, done, error_code, error_text, submitted_at, completed_at, polled_at"
+_ADD = """
+INSERT INTO batches (party, source, name, status, content, content_digest, size, submitted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id"""
+_GET = f"SELECT {_COLUMNS} FROM batches "  # noqa: S608
+_OPEN = """
+SELECT id FROM batches WHERE status IN ('PARSING', 'QUEUED', 'PROCESSING', 'PAUSED') ORDER BY id LIMIT 1"""
+_CONTENT = "SELECT content, content_digest FROM batches WHERE id = $1"
+_STATUS = """
+UPDATE batches SET status = $2, error_code = $3, error_text = $4,
+    completed_at = CASE WHEN $5::timestamptz IS NULL THEN completed_at ELSE $5 END,
+    content = CASE WHEN $2 IN ('PENDING', 'PARSING') THEN content ELSE NULL END
+WHERE id = $1"""
+_NEXT = """
+SELECT position, eui, usage, point, hardware_type FROM batch_items
+WHERE batch = $1 AND status IS NULL ORDER BY position LIMIT $2"""
+_DONE = """
+UPDATE batch_items i SET status = n.status, error_code = n.code, error_text = n.text,
+    issuer = n.issuer, serial = n.serial, eui = NULL, usage = NULL, point = NULL, hardware_type = NULL
+FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+    AS n(position, status, code, text, issuer, serial)
+WHERE i.batch = $1 AND i.position = n.position"""
+_COUNT = "UPDATE batches SET done = done + $2 WHERE id = $1"
+_RESULTS = """
+SELECT i.item, i.status, i.error_code, i.error_text, c.der FROM batch_items i
+LEFT JOIN certificates c ON c.issuer = i.issuer AND c.serial = i.serial
+WHERE i.batch = $1 ORDER BY i.position"""
+_ITEM_COLUMNS = (
+    "batch",
+    "position",
+    "item",
+    "eui",
+    "usage",
+    "point",
+    "hardware_type",
+    "status",
+    "error_code",
+    "error_text",
+)
+_FORGET = "DELETE FROM batches WHERE completed_at < $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch without its content."""
+
+    id: int
+    party: str
+    source: str
+    name: str
+    status: BatchStatus
+    size: int
+    done: int
+    error: Outcome | None
+    submitted_at: datetime
+    completed_at: datetime | None
+    polled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedItem:
+    """One item as it leaves the parsing stage: a wish, or why there is none."""
+
+    id: str
+    wish: DeviceWish | None
+    refused: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedItem:
+    """One item as it leaves the processing stage."""
+
+    position: int
+    outcome: Outcome
+    issuer: str | None = None
+    serial: int | None = None
+
+
+class BatchStore:
+    """Statements about batches; writes take the connection of the transaction."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def add(
+        self,
+        connection: PoolConnectionProxy,
+        *,
+        party: str,
+        source: str,
+        name: str,
+        status: BatchStatus,
+        content: bytes,
+        digest: bytes,
+        size: int,
+        at: datetime,
+    ) -> int:
+        number: int = await connection.fetchval(_ADD, party, source, name, status.value, content, digest, size, at)
+        return number
+
+    async def find(self, batch: int) -> Batch | None:
+        row = await self._pool.fetchrow(_GET + "WHERE id = $1", batch) if 0 < batch < 2**63 else None
+        return None if row is None else _batch(row)
+
+    async def lock(self, connection: PoolConnectionProxy, batch: int) -> Batch | None:
+        row = await connection.fetchrow(_GET + "WHERE id = $1 FOR UPDATE", batch) if 0 < batch < 2**63 else None
+        return None if row is None else _batch(row)
+
+    async def all(self, party: str | None, limit: int = 100) -> list[Batch]:
+        rows = await self._pool.fetch(
+            _GET + "WHERE ($1::text IS NULL OR party = $1) ORDER BY id DESC LIMIT $2", party, limit
+        )
+        return [_batch(row) for row in rows]
+
+    async def next_open(self) -> int | None:
+        number: int | None = await self._pool.fetchval(_OPEN)
+        return number
+
+    async def content(self, batch: int) -> tuple[bytes, bytes]:
+        """What was uploaded, and its digest of that moment."""
+        row = await self._pool.fetchrow(_CONTENT, batch)
+        return (b"", b"") if row is None else (row["content"] or b"", row["content_digest"])
+
+    async def set_status(
+        self,
+        connection: PoolConnectionProxy,
+        batch: int,
+        status: BatchStatus,
+        *,
+        error: Outcome | None = None,
+        completed_at: datetime | None = None,
+    ) -> None:
+        code, text = (error.code, error.text) if error else (None, None)
+        await connection.execute(_STATUS, batch, status.value, code, text, completed_at)
+
+    async def add_items(self, connection: PoolConnectionProxy, batch: int, items: Sequence[ParsedItem]) -> None:
+        rows = []
+        for position, item in enumerate(items):
+            wish, refused = item.wish, item.refused
+            fields: tuple[object, ...] = (None, None, None, None)
+            if wish is not None:
+                fields = (wish.eui.octets, wish.usage.value, wish.point, wish.hardware_type)
+            outcome = (None, None, None) if refused is None else (refused.status.value, refused.code, refused.text)
+            rows.append((batch, position, item.id, *fields, *outcome))
+        await connection.copy_records_to_table("batch_items", records=rows, columns=_ITEM_COLUMNS)
+        await connection.execute(_COUNT, batch, sum(1 for item in items if item.refused))
+
+    async def next_items(self, connection: PoolConnectionProxy, batch: int, count: int) -> list[tuple[int, DeviceWish]]:
+        rows = await connection.fetch(_NEXT, batch, count)
+        return [(row[0], DeviceWish(Eui64(row[1]), Usage(row[2]), row[3], row[4])) for row in rows]
+
+    async def finish_items(self, connection: PoolConnectionProxy, batch: int, items: Sequence[FinishedItem]) -> None:
+        await connection.execute(
+            _DONE,
+            batch,
+            [item.position for item in items],
+            [item.outcome.status.value for item in items],
+            [item.outcome.code for item in items],
+            [item.outcome.text for item in items],
+            [item.issuer for item in items],
+            [None if item.serial is None else item.serial.to_bytes(16, "big") for item in items],
+        )
+        await connection.execute(_COUNT, batch, len(items))
+
+    async def results(self, batch: int) -> list[ItemResult]:
+        return [
+            ItemResult(row[0], Outcome(ItemStatus(row[1]), row[2], row[3]), row[4])
+            for row in await self._pool.fetch(_RESULTS, batch)
+            if row[1] is not None
+        ]
+
+    async def polled(self, connection: PoolConnectionProxy, batch: int, at: datetime) -> None:
+        await connection.execute("UPDATE batches SET polled_at = $2 WHERE id = $1", batch, at)
+
+    async def forget(self, connection: PoolConnectionProxy, before: datetime) -> None:
+        await connection.execute(_FORGET, before)
+
+
+def _batch(row: asyncpg.Record) -> Batch:
+    error = None
+    if row["error_code"]:
+        error = Outcome(ItemStatus.FORMAT_ERROR, row["error_code"], row["error_text"])
+    return Batch(
+        id=row["id"],
+        party=row["party"],
+        source=row["source"],
+        name=row["name"],
+        status=BatchStatus(row["status"]),
+        size=row["size"],
+        done=row["done"],
+        error=error,
+        submitted_at=row["submitted_at"],
+        completed_at=row["completed_at"],
+        polled_at=row["polled_at"],
+    )

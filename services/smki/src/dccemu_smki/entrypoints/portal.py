@@ -1,0 +1,188 @@
+"""The SMKI Portal: Organisation CSRs, ad hoc and batched Device CSRs, revocation (smki.md section 5.2).
+
+The real portal is a web site for people; here it is the same procedures as plain HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.pki import parse, parse_serial
+from dccemu_runtime.http.problem import Problem
+
+from ..adapters.batch_store import Batch
+from ..domain.codes import BatchStatus, outcome_of
+from ..domain.errors import NOT_ELIGIBLE, UNKNOWN_BATCH, UNKNOWN_REQUEST
+from ..domain.portal import report, response_name, response_zip
+from ..usecases import batches, organisations
+from ..usecases.context import LIVE, TEST, Smki
+from ..usecases.devices import answer_portal
+from ..usecases.revoke import reject, revoke
+from ..usecases.subscribers import Subscriber, check_may_submit, check_test_participant
+from .subscriber import audited, authenticate
+
+Officer = Annotated[str | None, Query(max_length=64, description="the responsible officer who acts")]
+Flag = Annotated[bool, Query()]
+
+
+class RevocationCall(BaseModel):
+    """A subscriber's request for revocation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    serial: str
+    grounds: str
+
+
+def router(smki: Smki) -> APIRouter:
+    """The routes. A body of a CSR is its text form as the portal accepts it."""
+    routes = APIRouter(prefix="/portal", tags=["portal"])
+
+    @routes.post("/organisation-requests", status_code=202, summary="Submit an Organisation CSR")
+    async def submit(
+        request: Request, officer: Officer = None, top_up: Flag = False, test: Flag = False
+    ) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        async with audited(smki, "organisation-csr", subscriber):
+            row = await organisations.submit(smki, subscriber, officer, await request.body(), top_up=top_up, test=test)
+        return organisations.shown(row)
+
+    @routes.get("/organisation-requests", summary="One's own requests")
+    async def requests(request: Request, status: str | None = None) -> list[dict[str, Any]]:
+        subscriber = await authenticate(smki, request)
+        return [organisations.shown(row) for row in await organisations.listed(smki, subscriber.party, status)]
+
+    @routes.get("/organisation-requests/{number}", summary="The state of a request")
+    async def one(request: Request, number: int) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        return organisations.shown(await _own(smki, number, subscriber))
+
+    @routes.get("/organisation-requests/{number}/certificate", summary="Download the certificate (PEM)")
+    async def download(request: Request, number: int) -> Response:
+        subscriber = await authenticate(smki, request)
+        record = await organisations.certificate_of(smki, await _own(smki, number, subscriber))
+        if record is None:
+            raise Problem(404, f"request {number} has no certificate", code="NOT_FOUND")
+        return Response(parse(record.der).pem, media_type="application/x-pem-file")
+
+    @routes.post("/organisation-requests/{number}/reject", summary="Reject the certificate: it is revoked")
+    async def reject_own(request: Request, number: int) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        record = await organisations.certificate_of(smki, await _own(smki, number, subscriber))
+        if record is None:
+            raise Problem(409, f"request {number} has no certificate to reject", code="BAD_STATUS")
+        async with smki.database.transaction() as connection:
+            done = await reject(smki, connection, record.issuer, record.serial, subscriber.party)
+        return {"serial": done.serial_hex, "status": done.status.value}
+
+    @routes.post("/device-requests", status_code=201, summary="Submit one Device CSR")
+    async def device(request: Request, officer: Officer = None, test: Flag = False) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        if test:
+            check_test_participant(subscriber)
+        async with audited(smki, "device-csr", subscriber):
+            record = await answer_portal(
+                smki, subscriber, officer, await request.body(), hierarchy=TEST if test else LIVE
+            )
+        return {"serial": record.serial_hex, "device": str(record.eui), "certificate": parse(record.der).pem}
+
+    @routes.post("/device-certificates/{serial}/reject", summary="Reject a Device Certificate: it goes out of use")
+    async def reject_device(request: Request, serial: str) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        record = await _of_party(smki, serial, subscriber)
+        async with smki.database.transaction() as connection:
+            done = await reject(smki, connection, record[0], record[1], subscriber.party)
+        return {"serial": done.serial_hex, "status": done.status.value}
+
+    @routes.post("/revocations", summary="Ask for the revocation of one's own Organisation Certificate")
+    async def revocation(request: Request, call: RevocationCall) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        await check_may_submit(smki, subscriber, None, device=False)
+        issuer, serial = await _of_party(smki, call.serial, subscriber)
+        async with audited(smki, "revoke", subscriber), smki.database.transaction() as connection:
+            done = await revoke(smki, connection, issuer, serial, call.grounds, subscriber.party)
+        return {"serial": done.serial_hex, "status": done.status.value}
+
+    @routes.post("/batches", status_code=202, summary="Submit a ZIP of Device CSRs")
+    async def batch(
+        request: Request, name: Annotated[str, Query(min_length=1, max_length=120)], officer: Officer = None
+    ) -> dict[str, Any]:
+        subscriber = await authenticate(smki, request)
+        try:
+            async with audited(smki, "batch", subscriber):
+                number = await batches.submit_zip(smki, subscriber, officer, name, await request.body())
+        except ProtocolError as error:
+            outcome = outcome_of(error, ad_hoc=False)
+            raise Problem(422, error.detail, code=error.rule, error_code=outcome.code) from None
+        return {"batch": number, "status": BatchStatus.PENDING}
+
+    @routes.get("/batches/{number}", summary="The state of a batch")
+    async def state(request: Request, number: int) -> dict[str, Any]:
+        found, _ = await _poll(smki, request, number)
+        return shown_batch(found)
+
+    @routes.get("/batches/{number}/report", summary="The text report of a completed batch")
+    async def text(request: Request, number: int) -> Response:
+        found, items = await _poll(smki, request, number)
+        _check_completed(found)
+        return Response(report(items), media_type="text/csv; charset=utf-8")
+
+    @routes.get("/batches/{number}/response", summary="The certificates of a completed batch as a ZIP")
+    async def response(request: Request, number: int) -> Response:
+        found, items = await _poll(smki, request, number)
+        _check_completed(found)
+        name = "".join(c if c.isalnum() or c in "._-" else "_" for c in response_name(found.name))
+        disposition = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(response_zip(items), media_type="application/zip", headers=disposition)
+
+    return routes
+
+
+def shown_batch(batch: Batch) -> dict[str, Any]:
+    """A batch as JSON."""
+    return {
+        "batch": batch.id,
+        "party": batch.party,
+        "source": batch.source,
+        "name": batch.name,
+        "status": batch.status.value,
+        "size": batch.size,
+        "done": batch.done,
+        "error": None if batch.error is None else {"code": batch.error.code, "text": batch.error.text},
+        "submitted_at": batch.submitted_at,
+        "completed_at": batch.completed_at,
+    }
+
+
+async def _poll(smki: Smki, request: Request, number: int) -> tuple[Batch, list[Any]]:
+    subscriber = await authenticate(smki, request)
+    try:
+        return await batches.poll(smki, subscriber, number)
+    except ProtocolError as error:
+        status = {UNKNOWN_BATCH: 404, "RESULTS_GONE": 410, "POLLED_TOO_OFTEN": 429}.get(error.rule, 422)
+        raise Problem(status, error.detail, code=error.rule) from None
+
+
+def _check_completed(batch: Batch) -> None:
+    if batch.status is not BatchStatus.COMPLETED:
+        raise Problem(409, f"batch {batch.id} is {batch.status.value}", code="BAD_STATUS")
+
+
+async def _own(smki: Smki, number: int, subscriber: Subscriber) -> Any:
+    try:
+        return await organisations.find(smki, number, subscriber.party)
+    except ProtocolError as error:
+        raise Problem(404, error.detail, code=UNKNOWN_REQUEST) from None
+
+
+async def _of_party(smki: Smki, serial: str, subscriber: Subscriber) -> tuple[str, int]:
+    """Issuer and serial of a certificate that this subscriber asked for or whose EUI-64 is its own."""
+    for record in await smki.store.by_serial(parse_serial(serial)):
+        owner = None if record.eui is None else smki.parties.owner(record.eui)
+        if subscriber.party in (record.party, owner):
+            return record.issuer, record.serial
+    raise ProtocolError(NOT_ELIGIBLE, f"{serial[:40]} is not a certificate of {subscriber.party}")
