@@ -3,7 +3,7 @@
 Callers name elements and values and need not know their order: ``{"DeviceType": "ESME", "DeviceID": eui}`` becomes
 the two elements as the schema lists them. An attribute is a key that begins with ``@``, the text of an element that
 also has attributes is the key ``#``. What the schema does not allow at that place is our own mistake and raises
-``EmulatorError``; the result is canonical XML.
+``EmulatorError``; the result is canonical XML. None leaves an element out; an empty mapping writes an empty element.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from ..errors import EmulatorError
 from ..identifiers import Eui64, RequestId
-from .names import sr
+from .names import local_name, sr
 from .schema.models import element_order
 from .schema.validator import ComplexType, types
 from .times import write_date_time
@@ -91,7 +91,7 @@ def _children(value: Mapping[str, Content], type_name: str, place: str) -> str:
             state = step[0]
             written.append(_element(name, step[1], item, f"{place}/{name}"))
     if state not in kind.model.final:
-        raise EmulatorError(f"{place}: one of {', '.join(kind.model.steps[state])} is missing")
+        raise EmulatorError(f"{place}: one of {', '.join(map(local_name, kind.model.steps[state]))} is missing")
     return "".join(written)
 
 

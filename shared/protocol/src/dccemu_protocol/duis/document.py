@@ -35,6 +35,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ENCODINGS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _PLAIN_TEXT_LIMIT: Final = 9_000_000  # libxml2 refuses text nodes over 10 MB unless told otherwise
 _SOURCE: Final = "duis.md 1.8"
+_LONG_NAME: Final = re.compile(rb"<[^ \t\r\n<>/]{256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ def parse_document(data: bytes, limits: Limits = DEFAULT) -> Element:
         )
     if b"\0" in data:
         raise _not_xml("the document is not UTF-8: it holds NUL octets", f"offset {data.index(0)}")
+    if (name := _LONG_NAME.search(data)) is not None:
+        raise ProtocolError(
+            "DOCUMENT_TOO_LARGE", "an element name is longer than 255", place=f"offset {name.start()}", source=_SOURCE
+        )
     _check_prolog(data)
     try:
         root = etree.fromstring(data, _HUGE_PARSER if len(data) > _PLAIN_TEXT_LIMIT else _PARSER)

@@ -105,7 +105,7 @@ def _check_attributes(element: Element, expected: dict[str, Check]) -> None:
             if reason := check(str(value)):
                 raise _refuse(element, f"attribute {name!s}: {reason}")
         elif name not in _IGNORED_ATTRIBUTES:
-            raise _refuse(element, f"attribute {name!s} is not allowed")
+            raise _refuse(element, f"attribute {str(name)[:80]} is not allowed")
     if seen != len(expected):
         missing = [name for name in expected if element.get(name) is None]
         raise _refuse(element, f"attribute {' and '.join(missing)} is missing")
