@@ -66,10 +66,8 @@ class OfficialSchema:
         if any(root.get(hint) is not None for hint in _HINTS):
             root = copy.deepcopy(root)
             for hint in _HINTS:
-                root.attrib.pop(hint, None)
-        if self._schema.validate(root):
-            return
-        finding = self._schema.error_log[0] if len(self._schema.error_log) else None
-        detail = "the document does not follow the official schema" if finding is None else finding.message[:300]
-        place = "" if finding is None else (finding.path or f"line {finding.line}")
-        raise ProtocolError("SCHEMA_INVALID", detail, place=place, source="official DUIS schema")
+                root.attrib.pop(hint, "")
+        try:
+            self._schema.assertValid(root)
+        except etree.DocumentInvalid as error:
+            raise ProtocolError("SCHEMA_INVALID", str(error)[:300], source="official DUIS schema") from None
