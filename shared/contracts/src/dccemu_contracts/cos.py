@@ -28,7 +28,14 @@ class CosRequest(Contract):
 
 
 class CosDecision(Contract):
-    """The CoS Party's answer: a Command it built and signed (no MAC), or a refusal with its rule."""
+    """The CoS Party's answer: a Command it built and signed (no MAC), or a refusal with its rule.
+
+    ``held`` says that the request passed every check and waits for its date: another decision follows. So it does after
+    ``quarantined``, when somebody releases or deletes it; the CoS Party orders the QuarantinedRequest Alert itself.
+    After ``refused`` the gateway tells the sender by a ChangeOfSupplier Alert (N26) with ``ecos_error_code``.
+    ``submitter`` ``ngi``: the request came by the Non-Gateway Interface; the gateway has no open request of this id and
+    sends the Command on the strength of the CoS Party's signature alone; nobody gets a DUIS Response.
+    """
 
     topic: ClassVar[Topic] = COS_COMMANDS
 
@@ -41,6 +48,7 @@ class CosDecision(Contract):
     rule: str | None = None
     ecos_error_code: str | None = None
     detail: str | None = None
+    submitter: Literal["gateway", "ngi"] = "gateway"
 
     @property
     def key(self) -> str:
