@@ -113,7 +113,7 @@ def test_every_vector_becomes_json_and_text(gbcs_vectors: tuple[Vector, ...], pu
         tree = inspect(one.octets, published_keys)
         assert json.loads(json.dumps(tree)) == tree, one.name
         assert json.dumps(inspect(one.octets, published_keys)) == json.dumps(tree)
-        assert "kind: " in text(tree)
+        assert f"  kind          {tree['kind']}\n" in text(tree)
         for node in nodes(tree["body"]):
             assert "error" not in node or "_ERROR_" in one.name, one.name
             if node.get("encrypted") is True:
@@ -209,7 +209,52 @@ def test_garbage_is_refused_with_an_offset_in_the_message() -> None:
 
 
 def test_text_reads_like_a_report() -> None:
-    lines = text(inspect(COMMAND)).splitlines()
+    assert text(inspect(COMMAND)).splitlines() == [
+        "ECS52 Read ESME/Comms Hub Firmware Version",
+        "  kind          command",
+        "  use case      ECS52",
+        "  message code  0059",
+        "  originator    90-B3-D5-1F-30-01-00-00",
+        "  recipient     00-DB-12-34-56-78-90-A0",
+        "  counter       1000",
+        "  signature     absent",
+        "  MAC           unknown-key",
+        "  payload       DLMS",
+        "  1. get firmware version: attribute 2 value (class 1, 0-0:0.2.1.255)",
+    ]
 
-    assert lines[:3] == ["kind: command", "use case: ECS52", "message code: 0059"]
-    assert any(line.strip() == "object: firmware version" for line in lines)
+
+def test_report_of_a_log_has_a_row_a_line(vector: Callable[[str], Vector], published_keys: KeystoreKeys) -> None:
+    lines = text(inspect(vector("ECS20d_4.4.5_SUCCESS_RESPONSE").octets, published_keys)).splitlines()
+
+    assert "       5 rows of structure(double-long-unsigned, double-long-unsigned)" in lines
+    assert "         2014-12-28T00:00:00Z  95" in lines
+
+
+def test_report_of_gas_registers_shows_what_they_mean(
+    vector: Callable[[str], Vector], published_keys: KeystoreKeys
+) -> None:
+    report = text(inspect(vector("GCS13a_4.1.1_SUCCESS_RELIABLE_GSME_RESPONSE").octets, published_keys))
+
+    assert "0000 CurrentSummationDelivered = 12.345 m³ (uint48 12345)" in report
+
+
+def test_unsupported_command_alert_names_the_command(
+    vector: Callable[[str], Vector], published_keys: KeystoreKeys
+) -> None:
+    tree = inspect(vector("ECS100_NA_8F85_ALERT").octets, published_keys)
+
+    assert one_node(tree["body"], "message_code", "0012") == {"message_code": "0012", "originator_counter": 100000}
+
+
+def test_discarded_message_alert_names_the_message(
+    vector: Callable[[str], Vector], published_keys: KeystoreKeys
+) -> None:
+    tree = inspect(vector("DBCH10_NA_8F2C_ALERT").octets, published_keys)
+
+    assert one_node(tree["body"], "cra", 1) == {
+        "originator": "90-B3-D5-1F-30-01-00-00",
+        "recipient": "00-DB-12-34-56-78-90-A0",
+        "cra": 1,
+        "counter": 1000,
+    }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..identifiers import Eui64
 from . import datum, dlms
 from .errors import BAD_VALUE, GbcsError
 from .octets import Cursor
 
+COMMAND_NOT_SUPPORTED = 0x0120
+MESSAGE_DISCARDED = frozenset((0x0114, 0x00D5))
 FUTURE_DATED_DLMS = 0x00CC
 FUTURE_DATED_GBZ = 0x00CD
 FIRMWARE_ACTIVATION = 0x00CA
@@ -44,6 +47,24 @@ class GbzInstruction:
     cluster: int
     frame_control: int
     command_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedCommand:
+    """The Command an 8F85 alert (message code 0120) tells of."""
+
+    message_code: int
+    originator_counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardedMessage:
+    """The message an 8F2C or 8F84 alert (message codes 0114, 00d5) tells of."""
+
+    originator: Eui64
+    target: Eui64
+    cra: int
+    counter: int
 
 
 def dlms_alert(notification: dlms.DataNotification) -> DlmsAlert:
@@ -102,3 +123,30 @@ def write_gbz_instruction(instruction: GbzInstruction) -> bytes:
             bytes((instruction.frame_control, instruction.command_id)),
         )
     )
+
+
+def read_unsupported_command(octets: bytes) -> UnsupportedCommand:
+    """Read the 10 octets of an 8F85 item."""
+    cursor = Cursor(octets)
+    found = UnsupportedCommand(cursor.unsigned(2), cursor.unsigned(8))
+    cursor.finish("the Command's identity")
+    return found
+
+
+def write_unsupported_command(command: UnsupportedCommand) -> bytes:
+    """The 10 octets."""
+    return command.message_code.to_bytes(2, "big") + command.originator_counter.to_bytes(8, "big")
+
+
+def read_discarded_message(octets: bytes) -> DiscardedMessage:
+    """Read the 25 octets of an 8F2C or 8F84 item."""
+    cursor = Cursor(octets)
+    found = DiscardedMessage(Eui64(cursor.take(8)), Eui64(cursor.take(8)), cursor.u8(), cursor.unsigned(8))
+    cursor.finish("the message's identity")
+    return found
+
+
+def write_discarded_message(message: DiscardedMessage) -> bytes:
+    """The 25 octets."""
+    cra = bytes((message.cra,))
+    return message.originator.octets + message.target.octets + cra + message.counter.to_bytes(8, "big")

@@ -8,9 +8,9 @@ from decimal import Decimal
 from . import alerts, datum, dlms
 from .datum import Datum
 from .errors import GbcsError
-from .jsontree import Json, alert_code, coded, cosem_date_time, printable, seconds
+from .jsontree import Json, alert_code, coded, cosem_date_time, instant, printable, seconds
 from .names import Access, code_texts, dlms_names
-from .times import decode_date, decode_time
+from .times import decode_date, decode_time, from_seconds
 from .verdicts import Opener
 
 TYPE_NAMES: dict[int, str] = {
@@ -39,6 +39,7 @@ _OPERATIONS = {
 }
 _CALENDAR_CLASSES = frozenset((10, 11, 20, 22))
 _LOG_CLASSES = frozenset((7, 30))
+_RANGE = 1
 _ENCRYPTED = b"\x31\x00\x00\x00\x00"
 _INTEGRITY = frozenset((0x00F0, 0x00F2))
 
@@ -64,12 +65,25 @@ def _request(request: dlms.AccessRequest, opener: Opener) -> Json:
         entry = {"operation": _OPERATIONS[one.operation], **_object(access)}
         if one.selection is not None:
             parameters = describe_datum(one.selection.parameters, opener, class_id=one.class_id)
+            _range_times(parameters, one.selection)
             entry["selector"] = one.selection.selector
             entry["selection"] = parameters
         if value != datum.NULL:
             entry["data"] = describe_datum(value, opener, class_id=one.class_id)
         accesses.append(entry)
     return {"protocol": "DLMS", "invoke_id": f"{request.invoke_id:08x}", "accesses": accesses}
+
+
+def _range_times(tree: Json, selection: dlms.Selection) -> None:
+    """From and to of a range selection are seconds since 2000 (gbcs.md section 6.4)."""
+    elements = tree.get("elements") if isinstance(tree, dict) else None
+    if selection.selector != _RANGE or not isinstance(elements, list):
+        return
+    for element in elements:
+        if isinstance(element, dict) and element["type"] == TYPE_NAMES[datum.DoubleLongUnsigned.TAG]:
+            value = element["value"]
+            assert isinstance(value, int)
+            element["date_time"] = instant(from_seconds(value))
 
 
 def _response(response: dlms.AccessResponse, code: int, opener: Opener) -> Json:
@@ -132,6 +146,20 @@ def _notification(notification: dlms.DataNotification, code: int, opener: Opener
             "message_code": f"{instruction.message_code:04x}",
             "originator_counter": instruction.originator_counter,
             **_object(access),
+        }
+    elif code == alerts.COMMAND_NOT_SUPPORTED and isinstance(first, datum.OctetString):
+        command = alerts.read_unsupported_command(first.value)
+        tree["command"] = {
+            "message_code": f"{command.message_code:04x}",
+            "originator_counter": command.originator_counter,
+        }
+    elif code in alerts.MESSAGE_DISCARDED and isinstance(first, datum.OctetString):
+        message = alerts.read_discarded_message(first.value)
+        tree["discarded"] = {
+            "originator": str(message.originator),
+            "recipient": str(message.target),
+            "cra": message.cra,
+            "counter": message.counter,
         }
     elif code in _INTEGRITY and isinstance(first, datum.OctetString):
         tree["cause"] = coded(int.from_bytes(first.value, "big"), code_texts().integrity_causes)
