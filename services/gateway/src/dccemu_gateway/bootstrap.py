@@ -121,6 +121,12 @@ def _projections(
 
 async def build(settings: Settings, runtime: Runtime) -> Service:
     """Open the database and wire everything."""
+    service, _ = await compose(settings, runtime)
+    return service
+
+
+async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gateway]:
+    """The service, and the parts that its use cases share."""
     schema = settings.database_schema or NAME
     database = await Database.open(
         settings.database_url, schema, migrations_package="dccemu_gateway.adapters.migrations"
@@ -182,7 +188,12 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     consumer.on_fast(DccAlertOrder, alerts.order)
     consumer.on(CosDecision, change_of_supplier.decide)
     parties, devices, projections = _projections(runtime, database, directory, keys)
-    parties.on_change(lambda _old, fact: [courier.receiver_changed(user.user) for user in fact.users] and None)
+
+    def party_learned(_old: PartyFact | None, fact: PartyFact) -> None:
+        for user in fact.users:
+            courier.receiver_changed(user.user)
+
+    parties.on_change(party_learned)
 
     def facts_unmet() -> str | None:
         if settings.scenario is not None and not (len(parties) and len(devices)):
@@ -234,4 +245,4 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
             bounds=bounds,
         ),
     ]
-    return service
+    return service, gateway

@@ -1,8 +1,9 @@
 """Users' connections: the TLS authority, client certificates, and which Party opened a connection.
 
-In production these certificates come from an infrastructure apart from the SMKI (duis.md section 1, item 5). The gateway
-has a small authority of its own: its key never leaves, a Party gets a client certificate for its signing request, and the
-subject's organisation is the Party ID. Validity is real time, not the Clock's: OpenSSL judges it by the machine's clock.
+In production these certificates come from an infrastructure apart from the SMKI (duis.md section 1, item 5). The
+gateway has a small authority of its own: its key never leaves, a Party gets a client certificate for its signing
+request, and the subject's organisation is the Party ID. Validity is real time, not the Clock's: OpenSSL judges it
+by the machine's clock.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ INSERT INTO connections (serial, party, certificate, issued_at, expires_at) VALU
 _WITHDRAW = "UPDATE connections SET withdrawn_at = $2 WHERE serial = $1 AND withdrawn_at IS NULL RETURNING 1"
 _LIST = "SELECT serial, party, issued_at, expires_at, withdrawn_at FROM connections ORDER BY issued_at"
 _CACHED = 10_000
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound here
 
 
 class Connections:
@@ -59,7 +61,7 @@ class Connections:
             await self._database.pool.execute(_PUT_AUTHORITY, _AUTHORITY, made.public_bytes(serialization.Encoding.DER))
             kept = await self._database.pool.fetchval(_GET_AUTHORITY, _AUTHORITY)
         self._authority = x509.load_der_x509_certificate(kept)
-        self._withdrawn = {row["serial"] for row in await self.all() if row["withdrawn_at"] is not None}
+        self._withdrawn = {str(row["serial"]) for row in await self.all() if row["withdrawn_at"] is not None}
 
     async def stop(self) -> None:
         """Nothing runs."""
@@ -195,7 +197,7 @@ class Connections:
         return builder.sign(self._key(_AUTHORITY), hashes.SHA256())
 
     def _server_certificate(self) -> x509.Certificate:
-        hosts = {self._host, "localhost", "127.0.0.1", "::1", "gateway"} - {"0.0.0.0", "::"}  # noqa: S104 - not bound here
+        hosts = {self._host, "localhost", "127.0.0.1", "::1", "gateway"} - _EVERYWHERE
         return self._sign(
             _name("dccemu", "TEST ONLY gateway"),
             self._key(_SERVER).public_key(),

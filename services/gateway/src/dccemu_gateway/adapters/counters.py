@@ -1,8 +1,8 @@
 """Counters of the DCC's own roles: strictly rising over restarts, given out from memory.
 
-The broker is the originator of Commands for a Communications Hub and for Users that a Device does not know (duis.md section
-3, counters 5). A Device accepts a Counter only once and only upwards, so a block is reserved in the database before any
-number of it is given out; what a stopped process leaves of its block is never used.
+The broker is the originator of Commands for a Communications Hub and for Users that a Device does not know (duis.md
+section 3, counters 5). A Device accepts a Counter only once and only upwards, so a block is reserved in the
+database before any number of it is given out; what a stopped process leaves of its block is never used.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class RoleCounter:
             self._end = self._next + self._block
         number = self._next
         self._next += 1
-        if self._spare is None and self._end - self._next < self._block // 2:
-            if self._refill is None or self._refill.done():
-                self._refill = asyncio.create_task(self._fetch(), name=f"counter {self._name}")
+        is_idle = self._refill is None or self._refill.done()
+        if is_idle and self._spare is None and self._end - self._next < self._block // 2:
+            self._refill = asyncio.create_task(self._fetch(), name=f"counter {self._name}")
         return number
 
     async def _fetch(self) -> None:

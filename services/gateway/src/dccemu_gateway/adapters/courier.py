@@ -1,12 +1,12 @@
 """The courier: brings documents to the Users' Receive Response Services.
 
-duis.md section 1, items 6 and 7: any 2xx means taken; a User that is away gets the same document again, after growing pauses
-on the Clock, in order for each Device, until it is taken. The row of a delivery comes first and tells everything: attempts,
-due time, last error. Here in memory is only the order in which rows are worked on: a *lane* for each User and Device, an
-*endpoint* for each User.
+duis.md section 1, items 6 and 7: any 2xx means taken; a User that is away gets the same document again, after
+growing pauses on the Clock, in order for each Device, until it is taken. The row of a delivery comes first and
+tells everything: attempts, due time, last error. Here in memory is only the order in which rows are worked on: a
+*lane* for each User and Device, an *endpoint* for each User.
 
-A document that its User refuses (4xx) holds up its own lane only; a User that cannot be reached or fails (no connection,
-5xx) holds up all its lanes, and one of them tries again when the pause is over.
+A document that its User refuses (4xx) holds up its own lane only; a User that cannot be reached or fails (no
+connection, 5xx) holds up all its lanes, and one of them tries again when the pause is over.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Pauses:
 
     def after(self, attempts: int) -> timedelta:
         """The pause after so many attempts: doubled each time, up to the last."""
-        return min(self.first * 2 ** min(attempts - 1, 30), self.last)
+        doubled = self.first * float(1 << min(attempts - 1, 30))
+        return min(doubled, self.last)
 
 
 class Courier:

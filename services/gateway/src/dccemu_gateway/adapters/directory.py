@@ -1,7 +1,7 @@
 """The directory: facts of inventory and SMKI in memory, indexed as the checks ask for them.
 
-Projections keep the facts durable and current; their changes flow in through ``learn_*``. Whatever is computed from facts
-(who is entitled, what a Device looks like to the transformation) is cached until a fact changes.
+Projections keep the facts durable and current; their changes flow in through ``learn_*``. Whatever is computed from
+facts (who is entitled, what a Device looks like to the transformation) is cached until a fact changes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An official DUIS schema as a second opinion, where an operator names one (``DCCEMU_GATEWAY_DUIS_SCHEMA``).
 
-libxml2 does not follow a ``schemaLocation`` that holds spaces, and the XML signature schema begins with a DOCTYPE (duis.md
-section 11): both are put right in memory, the files stay as they are.
+libxml2 does not follow a ``schemaLocation`` that holds spaces, and the XML signature schema begins with a DOCTYPE
+(duis.md section 11): both are put right in memory, the files stay as they are.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -26,7 +27,7 @@ class _Folder(etree.Resolver):
         super().__init__()
         self._folder = folder
 
-    def resolve(self, system_url: str, _public_id: str, context: object) -> object:
+    def resolve(self, system_url: str, _public_id: str, context: Any) -> Any:  # type: ignore[override]
         name = system_url.rpartition("/")[2]
         for path in self._folder.iterdir():
             if path.name.replace(" ", "_") == name:
@@ -57,10 +58,9 @@ def both(own: Callable[[Element], None], path: Path) -> Callable[[Element], None
 
     def validate(root: Element) -> None:
         own(root)
-        if not schema.validate(root):
-            worst = schema.error_log.last_error
-            detail = "invalid" if worst is None else worst.message
-            place = "" if worst is None else (worst.path or "")
-            raise ProtocolError("SCHEMA_INVALID", f"official schema: {detail[:300]}", place=place, source="duis.md 11")
+        try:
+            schema.assertValid(root)
+        except etree.DocumentInvalid as error:
+            raise ProtocolError("SCHEMA_INVALID", f"official schema: {str(error)[:300]}", source="duis.md 11") from None
 
     return validate

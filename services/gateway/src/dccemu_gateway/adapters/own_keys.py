@@ -1,7 +1,8 @@
 """The gateway's own keys: broker digital signing and key agreement (role 04), DSP XML signing (role 137, OU ``89``).
 
-They are made once, or taken from a key store (``--pki import``), kept in the gateway's schema and never leave it. For each
-key without a certificate the gateway asks the SMKI with a signing request; until all three have one it is not ready.
+They are made once, or taken from a key store (``--pki import``), kept in the gateway's schema and never leave it.
+For each key without a certificate the gateway asks the SMKI with a signing request; until all three have one it is
+not ready.
 """
 
 from __future__ import annotations

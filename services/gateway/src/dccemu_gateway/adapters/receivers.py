@@ -1,4 +1,5 @@
-"""Where each User's Receive Response Service is: set by an operator, named in the settings, or told by the inventory."""
+"""Where each User's Receive Response Service is: set by an operator, named in the settings, or told by the
+inventory."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The gateway's journal: entries as written, and the stages that other tables hold anyway.
 
-On the hot path one entry is written for a request and one for a Response. That a check passed is a constant of the table
-of rules, so an accepted request stores how many passed and the list is made when somebody reads it; what was sent to a
-Device and what was delivered to a User are rows of ``commands`` and ``deliveries`` and are shown as stages from there.
+On the hot path one entry is written for a request and one for a Response. That a check passed is a constant of the
+table of rules, so an accepted request stores how many passed and the list is made when somebody reads it; what was
+sent to a Device and what was delivered to a User are rows of ``commands`` and ``deliveries`` and are shown as
+stages from there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Transformation with the gateway's own state: what the inventory says of the Device, counters and keys of the broker."""
+"""Transformation with the gateway's own state: what the inventory says of the Device, counters and keys of the
+broker."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A Command that awaits its answer, and what belongs to it when a message comes back from the Device.
 
-A Response carries originator and target swapped, the Command's counter and its message code (gbcs.md section 5, item 5). A
-Command is found by Device, business originator and counter; the id of the bus message is only a hint.
+A Response carries originator and target swapped, the Command's counter and its message code (gbcs.md section 5,
+item 5). A Command is found by Device, business originator and counter; the id of the bus message is only a hint.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dccemu_protocol.identifiers import RequestId
 
 from .lifecycle import CommandState
 
-JsonValue: TypeAlias = "str | int | bool | None | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "str | int | bool | list[JsonValue] | dict[str, JsonValue] | None"
 Facts: TypeAlias = Mapping[str, JsonValue]
 CommandKey: TypeAlias = tuple[str, str, int]
 

@@ -1,6 +1,7 @@
 """What the checks know about the world: facts of the other services, read from memory.
 
-The gateway keeps projections of the facts that inventory and SMKI publish. Rules read them through this port and never wait.
+The gateway keeps projections of the facts that inventory and SMKI publish. Rules read them through this port and
+never wait.
 """
 
 from __future__ import annotations

@@ -6,7 +6,23 @@ service-request-processing.md section 7, last paragraph; all other content passe
 from __future__ import annotations
 
 READ_SERVICES = frozenset(
-    ["8.1.1", "8.7.1", "8.7.2", "8.8.1", "8.8.2", "8.11", "8.12.1", "8.12.2", "6.15.1", "6.15.2", "6.17", "6.21", "6.23", "11.2", "11.3"]
+    [
+        "8.1.1",
+        "8.7.1",
+        "8.7.2",
+        "8.8.1",
+        "8.8.2",
+        "8.11",
+        "8.12.1",
+        "8.12.2",
+        "6.15.1",
+        "6.15.2",
+        "6.17",
+        "6.21",
+        "6.23",
+        "11.2",
+        "11.3",
+    ]
 )
 """Services whose Responses change inventory records."""
 

@@ -3,8 +3,8 @@
 One table each, read by the code, by the tests (every cell) and by the docs. An event that a table does not name for a
 state is impossible there: `advance` says so.
 
-A *Service Request* that needs the User's signature lives twice under one RequestID (duis.md section 3): once as the request
-that was transformed, once as the Signed Pre-Command. Each is a request of its own kind here.
+A *Service Request* that needs the User's signature lives twice under one RequestID (duis.md section 3): once as the
+request that was transformed, once as the Signed Pre-Command. Each is a request of its own kind here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who is the originator of a Command: the User whose credentials the Device holds, or the broker for it.
 
-gbcs.md section 5, items 1 to 3: the broker sends whenever the User is not in the Device's trust anchor cells in the role
-that the use case needs; always to a Communications Hub, whose cells hold no User.
+gbcs.md section 5, items 1 to 3: the broker sends whenever the User is not in the Device's trust anchor cells in the
+role that the use case needs; always to a Communications Hub, whose cells hold no User.
 """
 
 from __future__ import annotations

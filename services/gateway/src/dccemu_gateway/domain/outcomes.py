@@ -1,7 +1,7 @@
 """What the DCC reads out of Responses and Alerts for its own records.
 
-Only for the services of ``interest.READ_SERVICES`` and for Alerts; everything else passes to the User unread. Results: DLMS
-results all 0, ZCL statuses all 0, DER codes 0 (gbcs.md section 9). Alerts: gbcs.md section 10.
+Only for the services of ``interest.READ_SERVICES`` and for Alerts; everything else passes to the User unread.
+Results: DLMS results all 0, ZCL statuses all 0, DER codes 0 (gbcs.md section 9). Alerts: gbcs.md section 10.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Outcome:
 class AlertReading:
     """An Alert as far as the DCC reads it.
 
-    ``instruction`` is (message code, originator counter) of the future dated Command that fired, where the Alert says so;
-    ``outcome`` its result.
+    ``instruction`` is (message code, originator counter) of the future dated Command that fired, where the Alert
+    says so; ``outcome`` its result.
     """
 
     code: int

@@ -6,7 +6,25 @@ from collections.abc import Callable
 
 from dccemu_protocol.catalogue import LOCAL_DELIVERY_VARIANTS, ServiceRequestVariant
 
-OFF_LIST_SERVICES = frozenset(["11.1", "11.2", "11.3", "11.4", "6.15.1", "6.21", "6.23", "6.24.1", "8.2", "8.3", "8.4", "8.9", "8.13", "5.2", "5.3"])
+OFF_LIST_SERVICES = frozenset(
+    [
+        "11.1",
+        "11.2",
+        "11.3",
+        "11.4",
+        "6.15.1",
+        "6.21",
+        "6.23",
+        "6.24.1",
+        "8.2",
+        "8.3",
+        "8.4",
+        "8.9",
+        "8.13",
+        "5.2",
+        "5.3",
+    ]
+)
 """What may be sent to a Device off the Central Products List (section 4)."""
 
 _RECOVERY = frozenset({"6.15.1", "6.21", "6.23"})

@@ -21,8 +21,8 @@ from ..adapters.receivers import Receivers
 from ..usecases.gateway import Gateway
 
 _DELIVERIES = """
-SELECT id, user_, device, kind, request_id, response_id, code, created_at, due_at, attempts, state, last_error, delivered_at
-FROM deliveries WHERE ($1::text IS NULL OR user_ = $1) AND ($2::text IS NULL OR device = $2)
+SELECT id, user_, device, kind, request_id, response_id, code, created_at, due_at, attempts, state, last_error,
+delivered_at FROM deliveries WHERE ($1::text IS NULL OR user_ = $1) AND ($2::text IS NULL OR device = $2)
 AND ($3::text IS NULL OR request_id = $3) AND ($4::text IS NULL OR state = $4)
 ORDER BY position DESC LIMIT $5"""
 _DELIVERY = """

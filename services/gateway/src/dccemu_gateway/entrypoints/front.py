@@ -1,7 +1,8 @@
 """The DUIS web services: a small ASGI function in front of the ordinary application.
 
-A route of the framework costs more than the cryptography of a request, so the three POST paths are answered here: authenticate,
-read the body within bounds, call one use case, render (duis.md section 1). Everything else goes to the application behind.
+A route of the framework costs more than the cryptography of a request, so the three POST paths are answered here:
+authenticate, read the body within bounds, call one use case, render (duis.md section 1). Everything else goes to
+the application behind.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Alerts: Device Alerts passed on, DCC Alerts made on order.
 
-service-request-processing.md section 17 and duis.md section 5. A Device Alert goes to the party that GBCS names; one that the
-Device addressed to the broker is the DCC's own to read, or goes to the User on whose behalf the broker acted.
+service-request-processing.md section 17 and duis.md section 5. A Device Alert goes to the party that GBCS names;
+one that the Device addressed to the broker is the DCC's own to read, or goes to the User on whose behalf the broker
+acted.
 """
 
 from __future__ import annotations

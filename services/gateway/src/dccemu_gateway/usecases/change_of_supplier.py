@@ -1,7 +1,8 @@
 """Change of Supplier, 6.23: hand the User's signed request to the CoS Party, take its Command, add the MAC, send.
 
-service-request-processing.md section 13.1 and cos-party.md section 3. The gateway neither builds nor signs this Command: it
-checks that what comes back is the CoS Party's, for the Device and the request that it handed over, with message code 0107.
+service-request-processing.md section 13.1 and cos-party.md section 3. The gateway neither builds nor signs this
+Command: it checks that what comes back is the CoS Party's, for the Device and the request that it handed over, with
+message code 0107.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Commands that nobody answered: E21 on demand, E30 future dated (service-request-processing.md sections 7 and 9).
 
-Due times are a column of the Command's row; this loop asks for the earliest, sleeps by the Clock, and ends what is overdue. It
-is no use case for each Command: one look takes many.
+Due times are a column of the Command's row; this loop asks for the earliest, sleeps by the Clock, and ends what is
+overdue. It is no use case for each Command: one look takes many.
 """
 
 from __future__ import annotations

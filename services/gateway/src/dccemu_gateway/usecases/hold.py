@@ -1,7 +1,8 @@
 """Requests that wait: DSP pattern future dated requests until their date, sequenced ones for their predecessor.
 
-service-request-processing.md sections 9 and 11. A held request is a row with its document; a timer carries its date. When it
-comes due the access control of section 2 (last paragraph) runs again; what fails then is told by a CommandFailure Alert.
+service-request-processing.md sections 9 and 11. A held request is a row with its document; a timer carries its
+date. When it comes due the access control of section 2 (last paragraph) runs again; what fails then is told by a
+CommandFailure Alert.
 """
 
 from __future__ import annotations

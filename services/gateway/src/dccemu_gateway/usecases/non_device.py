@@ -1,7 +1,7 @@
 """Non-Device requests (CV 8): answered in the HTTP reply (service-request-processing.md section 12).
 
-8.2 comes from the gateway's own projection; 8.13 is a Device Response in the User's hands; what changes inventory records is
-asked of the inventory over the bus and awaited.
+8.2 comes from the gateway's own projection; 8.13 is a Device Response in the User's hands; what changes inventory
+records is asked of the inventory over the bus and awaited.
 """
 
 from __future__ import annotations

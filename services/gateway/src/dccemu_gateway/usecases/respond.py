@@ -1,8 +1,9 @@
 """A message from a Device: match, verify, journal, answer the User (service-request-processing.md section 7, step 5).
 
-A Response belongs to an open Command of the same Device, originator and counter. The Device's signature is verified with its
-certificate; its MAC where the broker is the recipient, because only the recipient has the key (gbcs.md section 4.3). The
-payload goes to the User unchanged. What does not belong or does not verify is journalled and dropped: it has no effect.
+A Response belongs to an open Command of the same Device, originator and counter. The Device's signature is verified
+with its certificate; its MAC where the broker is the recipient, because only the recipient has the key (gbcs.md
+section 4.3). The payload goes to the User unchanged. What does not belong or does not verify is journalled and
+dropped: it has no effect.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Send Command (CV 1, 3, 5, 7) and local Command (CV 2, 6): from an accepted request to a Command.
 
-service-request-processing.md sections 7 and 8: transform or take the Signed Pre-Command, add the broker's MAC, then one unit
-holds the request, the Command, its message to the SM WAN and the journal entry. The acknowledgement leaves only when that
-unit is durable.
+service-request-processing.md sections 7 and 8: transform or take the Signed Pre-Command, add the broker's MAC, then
+one unit holds the request, the Command, its message to the SM WAN and the journal entry. The acknowledgement leaves
+only when that unit is durable.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dccemu_protocol.gbcs.envelope import GbcsMessage, encode
 from dccemu_runtime.groupcommit import Unit, Write
 
 from ..adapters.operations import claim_request, insert_command, put_pre_command
-from ..domain.commands import Command, Facts
+from ..domain.commands import Command, Facts, JsonValue
 from ..domain.examination import Examination, PreCommand
 from ..domain.interest import READ_SERVICES, instructions_of
 from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance, kind_of
@@ -104,14 +104,15 @@ class Send:
         if made.signer not in (None, "broker"):
             raise ProtocolError("CANNOT_TRANSFORM", f"{made.use_case} must be signed by the {made.signer}")
         payload = gateway.transformer.command(made.message, signed_by_broker=made.signer == "broker", mac=made.mac)
-        extra: dict[str, object] = {"cin": cin} if cin else {}
+        extra: dict[str, JsonValue] = {"cin": cin} if cin else {}
         if request.service_reference_variant in READ_SERVICES:
-            extra["request"] = tree_of(request.body)
+            extra["request"] = tree_of(request.body)  # type: ignore[assignment]
         return self._prepared(examination, made.message, made.use_case, payload, extra)
 
     def _of_signed_pre_command(self, examination: Examination) -> Prepared:
         message, kept = examination.message, examination.pre_command
-        assert message is not None and kept is not None
+        assert message is not None
+        assert kept is not None
         payload = self._gateway.transformer.command(message)
         return self._prepared(examination, message, kept.use_case, payload, dict(kept.facts))
 

@@ -1,7 +1,8 @@
 """Checks 23 and 24: certificates inside the body, and the rules of the single services.
 
-What a service adds to the common checks is a row of ``SERVICE_RULES``: its Service Reference Variant and a function. Rules
-that the transformation meets anyway (a log kind that the Device does not have, say) are its own and not repeated here.
+What a service adds to the common checks is a row of ``SERVICE_RULES``: its Service Reference Variant and a
+function. Rules that the transformation meets anyway (a log kind that the Device does not have, say) are its own and
+not repeated here.
 """
 
 from __future__ import annotations

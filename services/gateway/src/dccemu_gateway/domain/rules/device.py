@@ -83,7 +83,7 @@ def user_entitled(examination: Examination) -> None:
 
 
 def local_delivery_allowed(examination: Examination) -> None:
-    """20: role and status together permit a Command for local delivery [P]: Suppliers always, others once commissioned."""
+    """20: role and status permit local delivery [P]: Suppliers always, others once the Device is commissioned."""
     if examination.submitted.command_variant not in catalogue.LOCAL_DELIVERY_VARIANTS:
         return
     if examination.role in SUPPLIER_ROLES or examination.target.status == "Commissioned":

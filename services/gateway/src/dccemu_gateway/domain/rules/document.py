@@ -68,7 +68,7 @@ def signature_valid(examination: Examination) -> None:
 
 
 def signer_is_the_user(examination: Examination) -> None:
-    """5: an XML-signing certificate (role 135) of the originator, of the SMKI, valid, neither CRL nor ARL against it."""
+    """5: an XML-signing certificate (role 135) of the originator, valid, of the SMKI, not on CRL or ARL."""
     signer = examination.signer
     assert signer is not None
     originator = examination.submitted.user

@@ -81,7 +81,8 @@ def is_the_pre_command(examination: Examination) -> None:
     if not is_signed(examination) or not examination.policy.compare_pre_command:
         return
     kept, message = examination.pre_command, examination.message
-    assert kept is not None and message is not None
+    assert kept is not None
+    assert message is not None
     if signed_part(message) != kept.signed_part:
         raise _mismatch("the Pre-Command, octet for octet", "other octets")
 

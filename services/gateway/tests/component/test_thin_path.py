@@ -1,0 +1,46 @@
+"""A request goes in, a real Command goes out, a Device answers, the User gets its Response."""
+
+from __future__ import annotations
+
+import pytest
+
+from dccemu_protocol.gbcs.envelope import CRA, decode
+
+READ = "<sr:ReadInstantaneousImportRegisters/>"
+CLOCK = (
+    "<sr:SynchroniseClock><sr:CurrentDateTime>2026-03-02T09:30:00Z</sr:CurrentDateTime>"
+    "<sr:TolerancePeriod>10</sr:TolerancePeriod></sr:SynchroniseClock>"
+)
+
+
+@pytest.mark.asyncio
+async def test_non_critical_request_becomes_a_command_and_its_response_is_pushed(world, eventually) -> None:
+    answer = await world.send("4.1.1", READ)
+
+    assert answer.response_code == "I99"
+    await eventually(lambda: world.taken())
+    response = world.taken()[0]
+    assert response.response_code == "I0"
+    assert response.request_id == answer.request_id
+    assert str(response.response_id) == answer.request_id.response_id
+    message = decode(response.gbcs_payload)
+    assert message.cra is CRA.RESPONSE
+    assert message.counter == answer.request_id.counter
+    assert len(world.commands) == 1
+
+
+@pytest.mark.asyncio
+async def test_critical_request_is_answered_with_a_pre_command_to_sign_and_then_sent(world, eventually) -> None:
+    offered = await world.send("6.11", CLOCK, cv=4, service="T")
+
+    assert offered.response_code == "I0"
+    assert offered.kind == "PreCommand"
+    assert not world.commands
+
+    reply = await world.post(world.signed(world.signed_pre_command(offered, "6.11")))
+
+    assert world.read(reply.content).response_code == "I99"
+    await eventually(lambda: world.taken())
+    command = decode(bytes.fromhex(world.commands[0].payload))
+    assert command.payload == decode(offered.gbcs_payload).payload
+    assert world.taken()[0].response_code == "I0"
