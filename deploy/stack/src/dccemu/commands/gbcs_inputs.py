@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import typer
 
@@ -114,21 +115,29 @@ def _plain(key: str) -> str:
 
 
 def _chf_log(backup: object) -> ChfLogBackup | None:
-    if not isinstance(backup, dict):
+    if backup is None:
         return None
-    return ChfLogBackup(
-        bytes.fromhex(backup["extended_pan_id"]),
-        tuple(
-            (Eui64.from_hex(one["device_id"]), bytes.fromhex(one.get("hashed_tc_link_key") or ""))
-            for one in backup["devices"]
-        ),
-    )
+    try:
+        members = cast("dict[str, Any]", backup)
+        return ChfLogBackup(
+            bytes.fromhex(members["extended_pan_id"]),
+            tuple(
+                (Eui64.from_hex(one["device_id"]), bytes.fromhex(one.get("hashed_tc_link_key") or ""))
+                for one in members["devices"]
+            ),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ProtocolError("RESTORE_NO_HUB_BACKUP", f"chf_log_backup cannot be read: {error!r}") from error
 
 
 def _gpf_log(backup: object) -> tuple[tuple[Eui64, int], ...] | None:
-    if not isinstance(backup, list):
+    if backup is None:
         return None
-    return tuple((Eui64.from_hex(one["device_id"]), int(one["type"])) for one in backup)
+    try:
+        members = cast("list[dict[str, Any]]", backup)
+        return tuple((Eui64.from_hex(one["device_id"]), int(one["type"])) for one in members)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ProtocolError("RESTORE_NO_GPF_BACKUP", f"gpf_log_backup cannot be read: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)

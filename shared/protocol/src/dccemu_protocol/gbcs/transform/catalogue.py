@@ -9,6 +9,7 @@ use case is adding an entry. Commands are compiled when first used.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,7 @@ from .values import CatalogueError, Json, list_argument, object_argument, text_a
 _FAMILIES: Final = (_alerts, _meters, _payment, _tariff)  # they register their sources and constructors
 Protocol = Literal["DLMS", "GBZ", "ASN.1"]
 Command = DlmsCommand | GbzCommand | DerCommand
+_VERSION: Final = re.compile(r"[^0-9]*([0-9]{1,4}(?:\.[0-9]{1,4})*)")
 _SIGNERS: Final = {None, "user", "broker", "cos"}
 _SERVICE_MEMBERS: Final = {
     "srv", "devices", "phases", "role", "other", "from", "until", "has", "lacks", "equals", "any", "none"
@@ -85,8 +87,9 @@ class UseCase:
 
 
 def version_number(text: str) -> tuple[int, ...]:
-    """``4.3`` as numbers that compare."""
-    return tuple(int(part) for part in text.split("."))
+    """The leading numbers of ``4.3`` as numbers that compare; none of a text that is no version."""
+    found = _VERSION.match(text)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 
 def _service(spec: Json) -> Service:

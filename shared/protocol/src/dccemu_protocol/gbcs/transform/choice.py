@@ -15,10 +15,10 @@ from .model import DeviceView, TransformContext, UserRole
 from .rules import TransformError
 from .values import eui_octets
 
-UNKNOWN_VERSION: Final = "4.0"
+UNKNOWN_VERSION: Final = (4, 0)
 _OTHER_DEVICE: Final = steps("OtherDeviceID")
 _KEY_AGREEMENT: Final = "KAPublicSecurityCredentials"
-_NEVER_KNOWN: Final = frozenset({"CHF", "PPMID"})
+_NEVER_KNOWN: Final = frozenset({"CHF", "PPMID", "HCALCS"})
 _SOURCE: Final = "gbcs.md section 15"
 
 
@@ -45,7 +45,7 @@ def choose_use_case(request: DuisRequest, context: TransformContext) -> UseCase:
     fitting = [candidate for candidate in fitting if _fits_body(candidate[1], request.body, context)]
     if not fitting:
         raise _misfit(found, srv, request, device)
-    version = version_number(device.gbcs_version or UNKNOWN_VERSION)
+    version = version_number(device.gbcs_version) or UNKNOWN_VERSION
     for use_case, service in fitting:
         if (service.since is None or version >= service.since) and (service.until is None or version < service.until):
             return use_case
@@ -103,8 +103,9 @@ def _other_type(body: Element, context: TransformContext) -> str | None:
 def user_is_originator(use_case: UseCase, request: DuisRequest, context: TransformContext) -> bool:
     """Whether the User is the business originator, rather than the broker on his behalf (section 5).
 
-    The User has to be known to the Device in a role that may originate the use case; hubs and PPMIDs hold no User's
-    credentials. A User who hands in a key agreement certificate asks as one that the Device does not know.
+    The User has to be known to the Device in a role that may originate the use case; hubs, PPMIDs and HCALCSs hold no
+    credentials for it (a Command that a User signs is his in any case). A User who hands in a key agreement
+    certificate asks as one that the Device does not know.
     """
     return (
         context.user_is_known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from ...duis.document import Element
@@ -17,8 +17,8 @@ from .rules import TransformError
 CANCELLATION_YEAR: Final = 3000
 _WILD_YEAR: Final = 65535
 _END: Final = b"\xff"
-_TIME: Final = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|[+-]00:00)?\Z", re.ASCII)
-_DATE: Final = re.compile(r"(\d{4,5})-(\d\d)-(\d\d)(?:Z|[+-]\d\d:\d\d)?\Z", re.ASCII)
+_TIME: Final = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|[+-]00:00)?\Z", re.ASCII)
+_DATE: Final = re.compile(r"(\d{4,5})-(\d\d)-(\d\d)(?:Z|[+-]00:00)?\Z", re.ASCII)
 
 
 def moment(element: Element) -> datetime:
@@ -42,30 +42,26 @@ def seconds(at: datetime, element: Element | None = None) -> int:
 
 
 def time_octets(element: Element) -> bytes:
-    """COSEM time of an xs:time in UTC: hours, minutes, seconds, hundredths."""
-    hour, minute, second, hundredths = _time(element)
-    return bytes((hour, minute, second, hundredths))
+    """COSEM time of an xs:time in UTC: hours, minutes, seconds; fractions of a second are cut, hundredths are 00."""
+    return bytes((*_time(element), 0))
 
 
 def minutes(element: Element) -> int:
     """Minutes since midnight of an xs:time, which has to be a whole minute."""
-    hour, minute, second, hundredths = _time(element)
-    if second or hundredths:
+    hour, minute, second = _time(element)
+    if second:
         raise TransformError(rules.DATE_OUT_OF_RANGE, f"{text(element)} is not a whole minute", place(element))
     return 60 * hour + minute
 
 
-def _time(element: Element) -> tuple[int, int, int, int]:
+def _time(element: Element) -> tuple[int, int, int]:
     found = _TIME.match(text(element))
     if found is None:
         raise TransformError(rules.DATE_OUT_OF_RANGE, f"{text(element)[:40]!r} is not a UTC time", place(element))
     hour, minute, second = int(found[1]), int(found[2]), int(found[3])
-    fraction = (found[4] or "").rstrip("0")
-    if hour > 23 or minute > 59 or second > 59 or len(fraction) > 2:
-        raise TransformError(
-            rules.DATE_OUT_OF_RANGE, f"{text(element)[:40]} cannot be told in hundredths of a day", place(element)
-        )
-    return hour, minute, second, int(fraction.ljust(2, "0"))
+    if hour > 23 or minute > 59 or second > 59:
+        raise TransformError(rules.DATE_OUT_OF_RANGE, f"{text(element)[:40]} is not a time of day", place(element))
+    return hour, minute, second
 
 
 def plain_date_octets(element: Element) -> bytes:
@@ -74,7 +70,8 @@ def plain_date_octets(element: Element) -> bytes:
     if found is None:
         raise TransformError(rules.DATE_OUT_OF_RANGE, f"{text(element)[:40]!r} is not a date", place(element))
     year, month, day = int(found[1]), int(found[2]), int(found[3])
-    check_date(element, None if year == _WILD_YEAR else year, month, day)
+    if not (1 <= month <= 12 and 1 <= day <= 31 and year <= _WILD_YEAR):
+        raise TransformError(rules.DATE_OUT_OF_RANGE, f"{text(element)} is not a date", place(element))
     return year.to_bytes(2, "big") + bytes((month, day)) + _END
 
 
@@ -131,7 +128,6 @@ def wild_date_octets(element: Element) -> bytes:
         day = SECOND_LAST_DAY_OF_MONTH
     else:
         day = _part(element, forms[4], forms[5], 1, 31)
-        check_date(element, year, month, day)
     return (0xFFFF if year is None else year).to_bytes(2, "big") + bytes(_wild(part) for part in (month, day, weekday))
 
 
@@ -142,21 +138,8 @@ def gas_date_octets(element: Element) -> bytes:
     month = _part(element, forms[2], forms[3], 1, 12)
     day = _part(element, forms[4], forms[5], 1, 31)
     weekday = _part(element, forms[6], forms[7], 1, 7)
-    check_date(element, year, month, day)
     return bytes(_wild(part) for part in (None if year is None else year - 1900, month, day, weekday))
 
 
 def _wild(part: int | None) -> int:
     return 0xFF if part is None else part
-
-
-def check_date(element: Element, year: int | None, month: int | None, day: int | None) -> None:
-    """Refuse a date that no calendar has (30 February; 29 February of a common year)."""
-    if month is None or day is None:
-        return
-    try:
-        date(2000 if year is None or not 1 <= year <= 9999 else year, month, day)
-    except ValueError:
-        raise TransformError(
-            rules.DATE_OUT_OF_RANGE, f"there is no day {day} in month {month} of year {year or 'any'}", place(element)
-        ) from None
