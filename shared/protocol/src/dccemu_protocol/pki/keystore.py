@@ -24,9 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ..errors import ProtocolError
 from ..identifiers import Eui64
+from ..xmldsig.names import NameKey, name_key
 from .certificate import SmkiCertificate, parse_pem
 from .keyid import public_point
-from .names import RemotePartyRole, Usage, canonical_issuer, role_text
+from .names import RemotePartyRole, Usage, role_text
 
 _Json: TypeAlias = "dict[str, _Json] | list[_Json] | str | int | float | bool | None"
 
@@ -53,7 +54,7 @@ class Keystore:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._entries: list[Entry] = []
-        self._by_name: dict[tuple[str, int], Entry] = {}
+        self._by_name: dict[tuple[NameKey, int], Entry] = {}
         self._by_owner: dict[tuple[Eui64, Usage], list[Entry]] = {}
         self._keys: dict[bytes, ec.EllipticCurvePrivateKey] = {}
         for entry in entries:
@@ -64,7 +65,7 @@ class Keystore:
         self._entries.append(entry)
         self._by_owner.setdefault((entry.eui, entry.usage), []).append(entry)
         if entry.certificate is not None:
-            self._by_name.setdefault((entry.certificate.issuer, entry.certificate.serial), entry)
+            self._by_name.setdefault((name_key(entry.certificate.issuer), entry.certificate.serial), entry)
         if entry.private_key is not None:
             self._keys.setdefault(public_point(entry.private_key.public_key()), entry.private_key)
 
@@ -123,8 +124,14 @@ class Keystore:
         return self._keys.get(certificate.point)
 
     def by_issuer_serial(self, issuer: str, serial: int) -> SmkiCertificate | None:
-        """The certificate of an issuer (any spelling of the name) and serial."""
-        entry = self._by_name.get((canonical_issuer(issuer), serial))
+        """The certificate of an issuer (any spelling of the name) and serial.
+
+        Raises
+        ------
+        ProtocolError
+            ``SIGNATURE_PROFILE`` when the issuer is not a distinguished name.
+        """
+        entry = self._by_name.get((name_key(issuer), serial))
         return entry.certificate if entry else None
 
     def find(self, issuer: str, serial: int) -> ec.EllipticCurvePublicKey | None:
@@ -274,8 +281,19 @@ def _private_key(pem: str) -> ec.EllipticCurvePrivateKey:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError) as error:
         raise _bad(f"privateKey: {str(error)[:100]}") from None
+    return check_key(key)
+
+
+def check_key(key: object) -> ec.EllipticCurvePrivateKey:
+    """Refuse a private key that is not on P-256.
+
+    Raises
+    ------
+    ProtocolError
+        ``BAD_KEYSTORE``.
+    """
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise _bad("privateKey is not on P-256")
+        raise _bad("the private key is not on P-256")
     return key
 
 
