@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .. import datum as d
 from .. import dlms, times
+from ..errors import BAD_TAG, GbcsError
 from . import activation
 from .logs import read_log
 from .occasion import Occasion
@@ -43,7 +44,8 @@ class _Done:
 def carry_out(occasion: Occasion) -> bytes:
     """Execute the Command's payload and give the Response's."""
     request = dlms.decode(occasion.command.payload)
-    assert isinstance(request, dlms.AccessRequest)
+    if not isinstance(request, dlms.AccessRequest):
+        raise GbcsError(BAD_TAG, f"a Command carries an access request, not {type(request).__name__}", 0)
     done = _Done([], [])
     times: list[tuple[Member, bytes]] = []
     for specification, value in zip(request.specifications, request.data, strict=True):
@@ -65,6 +67,8 @@ def _item(
             outcome = _perform(occasion, item, value, times)
         except ItemRefused as refusal:
             result, done.failed = refusal.result, True
+        except GbcsError:
+            result, done.failed = TYPE_UNMATCHED, True
     done.data.append(outcome)
     done.results.append(dlms.AccessResult(answered, result))
 

@@ -1,0 +1,194 @@
+"""Certificates for Devices: their own asked of the SMKI, those of remote parties put into their cells.
+
+A Device leaves the factory with keys but without certificates, and with cells that name parties. Both are filled from
+the certificates that the SMKI publishes, once: later changes come to a Device by Commands only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+
+from dccemu_contracts.smki import CertificateFact, CertificateRequest
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.gbcs.respond import Draft
+from dccemu_protocol.gbcs.respond.keys import USAGES, own_key
+from dccemu_protocol.identifiers import Eui64
+from dccemu_protocol.pki.certificate import SmkiCertificate, parse
+from dccemu_protocol.pki.csr import build_device_csr
+from dccemu_protocol.pki.keyid import key_identifier, public_point
+from dccemu_protocol.pki.names import Usage
+from dccemu_runtime.groupcommit import Unit
+from dccemu_runtime.projections import Projection
+
+from ..domain.device import SimulatedDevice
+from ..domain.seeding import hyphened, plain
+from .fleet import Fleet
+
+log = structlog.get_logger(__name__)
+_IN_USE = ("I", "N", "P")
+
+
+class Enrolment:
+    """A component that keeps Devices enrolled."""
+
+    def __init__(self, fleet: Fleet, certificates: Projection[CertificateFact]) -> None:
+        self._fleet = fleet
+        self._certificates = certificates
+        self._by_holder: dict[tuple[str, str], list[CertificateFact]] = {}
+        self._authorities: list[SmkiCertificate] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: set[str] = set()
+        certificates.on_change(self._learn)
+
+    async def start(self) -> None:
+        """Ask for what is missing, then fill in what is published."""
+        self._waiting = {device.facts.eui for device in self._fleet if _is_incomplete(device)}
+        await self.request(self._fleet)
+        self._task = asyncio.create_task(self._run(), name="sm-wan enrolment")
+        self._wake.set()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def unmet(self) -> str | None:
+        """What is missing before Devices can work."""
+        missing = [device for device in self._fleet if _is_unable(device)]
+        if not missing:
+            return None
+        first = hyphened(missing[0].facts.eui)
+        return f"{len(missing)} Devices wait for certificates, {first} among them"
+
+    async def request(self, devices: Iterable[SimulatedDevice]) -> None:
+        """Ask the SMKI for the certificates that Devices do not have."""
+        now = self._fleet.clock.now()
+        requests = [request for device in devices for request in _requests(device, now)]
+        if requests:
+            writes = [self._fleet.outbox.write(request) for request in requests]
+            await self._fleet.database.group.commit(Unit(writes=writes))
+
+    def add(self, device: SimulatedDevice) -> None:
+        """A new Device wants certificates."""
+        self._waiting.add(device.facts.eui)
+        self._wake.set()
+
+    def _learn(self, _: CertificateFact | None, fact: CertificateFact) -> None:
+        if fact.kind in ("root", "issuing"):
+            try:
+                self._authorities.append(parse(bytes.fromhex(fact.der)))
+            except ProtocolError:
+                log.warning("an authority's certificate cannot be read", serial=fact.serial)
+        elif fact.eui is not None:
+            entries = self._by_holder.setdefault((plain(fact.eui), fact.usage), [])
+            entries[:] = [entry for entry in entries if entry.key != fact.key] + [fact]
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._fill_all()
+            except Exception:
+                log.exception("enrolment failed")
+                await asyncio.sleep(0.5)
+                self._wake.set()
+
+    async def _fill_all(self) -> None:
+        for eui in list(self._waiting):
+            device = self._fleet.find(eui)
+            if device is None:
+                self._waiting.discard(eui)
+                continue
+            async with self._fleet.lock(eui):
+                draft = device.draft()
+                self._own_certificates(device, draft)
+                self._cells(draft)
+                if draft.changes:
+                    await self._fleet.commit(device, draft, [])
+            if not _is_incomplete(device):
+                self._waiting.discard(eui)
+
+    def _own_certificates(self, device: SimulatedDevice, draft: Draft) -> None:
+        for usage in USAGES:
+            if draft.octets(f"certificate/{usage}") is not None:
+                continue
+            point = public_point(own_key(draft, usage).public_key())
+            for fact in self._by_holder.get((device.facts.eui, usage), []):
+                if fact.kind == "device" and fact.ski.lower() == key_identifier(point).hex():
+                    draft.put(f"certificate/{usage}", fact.der)
+
+    def _cells(self, draft: Draft) -> None:
+        root = ""
+        for name in draft.names("cell/"):
+            cell = draft.record(name)
+            _, role, usage, cell_usage = name.split("/")
+            if cell.get("der") or role == "0":
+                continue
+            fact = self._holder(str(cell["eui"]), int(role), usage, top_up=cell_usage == "1")
+            if fact is not None:
+                draft.put(name, {**cell, "der": fact.der, "ski": fact.ski.lower()})
+                root = root or self._root_of(fact)
+        root_cell = draft.record("cell/0/keyCertSign/0")
+        if root and root_cell and not root_cell.get("der"):
+            draft.put("cell/0/keyCertSign/0", {**root_cell, "der": root})
+
+    def _holder(self, eui: str, role: int, usage: str, *, top_up: bool) -> CertificateFact | None:
+        """The certificate in use of the cell's party: in the cell's role, else the broker's (a DCC controlled cell)."""
+        found = [
+            fact
+            for fact in self._by_holder.get((eui, usage), [])
+            if fact.kind == "organisation" and fact.top_up == top_up and fact.status in _IN_USE
+        ]
+        ranked = sorted(
+            (fact for fact in found if fact.role in (role, 4)),
+            key=lambda fact: (fact.role != role, _IN_USE.index(fact.status), -fact.version),
+        )
+        return ranked[0] if ranked else None
+
+    def _root_of(self, fact: CertificateFact) -> str:
+        """The root above a certificate, hexadecimal; empty where the chain does not lead to one."""
+        certificate = parse(bytes.fromhex(fact.der))
+        for _ in range(3):
+            issuer = next((one for one in self._authorities if one.subject == certificate.issuer), None)
+            if issuer is None or issuer.der == certificate.der:
+                return ""
+            if issuer.subject == issuer.issuer:
+                return issuer.der.hex()
+            certificate = issuer
+        return ""
+
+
+def _requests(device: SimulatedDevice, now: datetime) -> Iterable[CertificateRequest]:
+    draft = device.draft()
+    eui = device.facts.eui
+    for usage in USAGES:
+        if draft.octets(f"certificate/{usage}") is not None:
+            continue
+        key = own_key(draft, usage)
+        csr = build_device_csr(key, Eui64(device.facts.octets), Usage(usage))
+        identity = f"sm-wan {eui} {key_identifier(public_point(key.public_key())).hex()}"
+        yield CertificateRequest(id=identity, at=now, requester="sm-wan", kind="device", csr=csr.hex())
+
+
+def _is_incomplete(device: SimulatedDevice) -> bool:
+    """Whether a certificate of its own or of a cell with a party is missing."""
+    draft = device.draft()
+    if any(draft.octets(f"certificate/{usage}") is None for usage in USAGES):
+        return True
+    return any(not draft.record(name).get("der") for name in draft.names("cell/"))
+
+
+def _is_unable(device: SimulatedDevice) -> bool:
+    """Whether the Device cannot take or answer any Command yet."""
+    draft = device.draft()
+    if any(draft.octets(f"certificate/{usage}") is None for usage in USAGES):
+        return True
+    return not draft.record("cell/4/keyAgreement/0").get("der")

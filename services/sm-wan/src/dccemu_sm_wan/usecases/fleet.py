@@ -1,0 +1,116 @@
+"""The Devices on the SM WAN: in memory as the database has them, one at a time each.
+
+A Device is worked on under its own lock, from the making of a draft to the commit of its changes, so that what is in
+memory is what is durable. One worker of the service owns a Device; the bus gives all Commands for a Device to the same
+worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from dccemu_contracts.wan import DeviceMessage
+from dccemu_protocol.gbcs import times
+from dccemu_protocol.gbcs.respond import Draft, Value
+from dccemu_protocol.gbcs.respond.activation import PREFIX
+from dccemu_runtime.clock import Clock
+from dccemu_runtime.database import Database
+from dccemu_runtime.entropy import Entropy
+from dccemu_runtime.groupcommit import Claim, Unit, Write
+from dccemu_runtime.outbox import Outbox
+
+from ..adapters.store import Store
+from ..domain.device import SimulatedDevice
+from ..domain.seeding import hyphened
+from .agenda import Agenda
+
+INSTRUCTION = "instruction"
+
+
+class Fleet:
+    """Every simulated Device, by EUI-64 in hexadecimal."""
+
+    def __init__(
+        self, database: Database, store: Store, outbox: Outbox, agenda: Agenda, clock: Clock, entropy: Entropy
+    ) -> None:
+        self.database = database
+        self.store = store
+        self.outbox = outbox
+        self.agenda = agenda
+        self.clock = clock
+        self.entropy = entropy
+        self._devices: dict[str, SimulatedDevice] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def load(self) -> None:
+        """Read all Devices."""
+        self._devices = await self.store.load()
+        for device in self:
+            self._schedule(device, device.stored)
+
+    def __iter__(self) -> Iterator[SimulatedDevice]:
+        return iter(self._devices.values())
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def find(self, eui: str) -> SimulatedDevice | None:
+        """The Device of an EUI-64 (hexadecimal)."""
+        return self._devices.get(eui)
+
+    def add(self, device: SimulatedDevice) -> None:
+        """Take a Device in after its rows are durable."""
+        self._devices[device.facts.eui] = device
+
+    def hub_of(self, device: SimulatedDevice) -> SimulatedDevice | None:
+        """The hub that serves a Device, ``None`` for a hub."""
+        return self._devices.get(device.facts.hub) if device.facts.hub else None
+
+    def lock(self, eui: str) -> asyncio.Lock:
+        """Held while a Device is worked on."""
+        found = self._locks.get(eui)
+        if found is None:
+            found = self._locks[eui] = asyncio.Lock()
+        return found
+
+    def writes(self, device: SimulatedDevice, draft: Draft) -> list[Write]:
+        """The rows of a draft."""
+        return self.store.changes(device.facts.eui, draft.changes)
+
+    def keep(self, device: SimulatedDevice, draft: Draft) -> None:
+        """A draft is durable: make it the Device's own."""
+        device.keep(draft.changes)
+        self._schedule(device, draft.changes)
+
+    async def commit(
+        self, device: SimulatedDevice, draft: Draft, writes: Sequence[Write], claims: Sequence[Claim] = ()
+    ) -> None:
+        """Make a draft durable with further rows, then the Device's own. Call it with the Device's lock held."""
+        await self.database.group.commit(Unit(claims=claims, writes=[*self.writes(device, draft), *writes]))
+        self.keep(device, draft)
+
+    def _schedule(self, device: SimulatedDevice, values: Mapping[str, Value]) -> None:
+        """Make, move or cancel the appointments of pending instructions among these values."""
+        for name, value in values.items():
+            if not name.startswith(PREFIX):
+                continue
+            key = f"{device.facts.eui} {name}"
+            due = value.get("due") if isinstance(value, dict) else None
+            if isinstance(due, int):
+                self.agenda.put(INSTRUCTION, key, times.from_seconds(due))
+            else:
+                self.agenda.drop(INSTRUCTION, key)
+
+    def alert(self, device: SimulatedDevice, payload: bytes, at: datetime) -> Write:
+        """The outbox row of an Alert."""
+        return self.outbox.write(
+            DeviceMessage(
+                id=self.entropy.uuid(),
+                at=at,
+                device=hyphened(device.facts.eui),
+                kind="alert",
+                payload=payload.hex(),
+            )
+        )
