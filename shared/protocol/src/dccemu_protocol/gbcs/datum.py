@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
 from .errors import BAD_TAG, BAD_VALUE, OUT_OF_RANGE, TOO_DEEP, GbcsError
 from .octets import Cursor, encode_length
 
 MAX_DEPTH = 16
+_REMEMBERED = 4096
+"""Numbers of each type that are kept rather than made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,9 +411,11 @@ def _text_reader(kind: Callable[[str], Datum], encoding: str) -> _Reader:
 
 
 def _number_reader(kind: Callable[[int], Datum], width: int, signed: bool) -> _Reader:
+    value_of = lru_cache(maxsize=_REMEMBERED)(kind)
+
     def read_number(cursor: Cursor, depth: int) -> Datum:
         at = cursor.need(width)
-        return kind(int.from_bytes(cursor.data[at : at + width], "big", signed=signed))
+        return value_of(int.from_bytes(cursor.data[at : at + width], "big", signed=signed))
 
     return read_number
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 from . import alerts, datum, dlms
 from .datum import Datum
 from .errors import GbcsError
-from .jsontree import Json, alert_code, coded, cosem_date_time, instant, printable, seconds
+from .jsontree import Json, alert_code, coded, cosem_date_or_time, cosem_date_time, instant, printable, seconds
 from .names import Access, code_texts, dlms_names
-from .times import decode_date, decode_time, from_seconds
+from .times import from_seconds
 from .verdicts import Opener
 
 TYPE_NAMES: dict[int, str] = {
@@ -206,12 +206,8 @@ def _octets(tree: dict[str, Json], octets: bytes, opener: Opener | None, class_i
     elif len(octets) == 12 and (at := cosem_date_time(octets)) is not None:
         tree["date_time"] = at
     elif class_id in _CALENDAR_CLASSES and len(octets) in (4, 5):
-        try:
-            tree["date" if len(octets) == 5 else "time"] = str(
-                (decode_date if len(octets) == 5 else decode_time)(octets)
-            )
-        except GbcsError:
-            return
+        if (text := cosem_date_or_time(octets)) is not None:
+            tree["date" if len(octets) == 5 else "time"] = text
     elif (text := printable(octets)) is not None:
         tree["text"] = text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 from . import times
@@ -44,6 +45,7 @@ def seconds(value: int) -> Json:
     return {"value": value, "time": text}
 
 
+@lru_cache(maxsize=4096)
 def cosem_date_time(octets: bytes) -> str | None:
     """Twelve octets as text, ``None`` when they are no date-time."""
     if octets == times.NOW:
@@ -59,3 +61,12 @@ def cosem_date_time(octets: bytes) -> str | None:
 def printable(octets: bytes) -> str | None:
     """The text octets hold, when every one of them is a printable ASCII character."""
     return octets.decode("ascii") if octets and all(0x20 <= octet < 0x7F for octet in octets) else None
+
+
+@lru_cache(maxsize=4096)
+def cosem_date_or_time(octets: bytes) -> str | None:
+    """Five octets as a date or four as a time of day, ``None`` when they are neither."""
+    try:
+        return str(times.decode_date(octets) if len(octets) == 5 else times.decode_time(octets))
+    except GbcsError:
+        return None
