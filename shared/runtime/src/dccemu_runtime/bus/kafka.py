@@ -16,13 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from dccemu_contracts.topics import ALL
 
 from . import BusUnavailable, Handler, Message, Receipt
+from ._kafka_publishing import Producer, Record
 from ._kafka_reading import Connection, GroupReader, Reader, Replay, start_or_stop, stop_quietly
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,7 @@ class KafkaBus:
         client: str,
         *,
         fetch_max_wait_ms: int = 500,
-        partitions: int = 8,
+        partitions: int = 4,
         share: str = "group",
         check_every: float = 0.5,
     ) -> None:
@@ -67,7 +68,7 @@ class KafkaBus:
         self._check_every = check_every
         self._incarnation: str | None = None
         self._callbacks: list[Callable[[], None]] = []
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Producer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._sizes: dict[str, int] = {}
         self._groups: dict[str, GroupReader] = {}
@@ -100,27 +101,13 @@ class KafkaBus:
         producer = self._producer
         if producer is None:
             raise BusUnavailable(f"the broker {self._connection.address} is away")
-        try:
-            async with asyncio.timeout(10):
-                sent = [
-                    await producer.send(
-                        message.topic,
-                        value=message.value,
-                        key=message.key.encode(),
-                        partition=zlib.crc32(message.key.encode()) % self._sizes.get(message.topic, self._partitions),
-                        headers=[(_ID, message.id.encode()), *((k, v.encode()) for k, v in message.headers.items())],
-                    )
-                    for message in messages
-                ]
-                places = await asyncio.gather(*sent, return_exceptions=True)
-        except (KafkaError, OSError, TimeoutError, AssertionError) as error:
-            raise BusUnavailable(f"the broker {self._connection.address} did not take it: {error!r}") from error
-        receipts: list[Receipt] = []
-        for place in places:
-            if isinstance(place, BaseException):
-                raise BusUnavailable(f"the broker {self._connection.address} did not take it: {place!r}") from place
-            receipts.append(Receipt(place.topic, place.partition, place.offset))
-        return receipts
+        return await producer.publish([self._record(message) for message in messages])
+
+    def _record(self, message: Message) -> Record:
+        key = message.key.encode()
+        headers = [(_ID, message.id.encode()), *((name, value.encode()) for name, value in message.headers.items())]
+        partition = zlib.crc32(key) % self._sizes.get(message.topic, self._partitions)
+        return (message.topic, partition, key, message.value, headers)
 
     async def subscribe(
         self, topics: Sequence[str], group: str, handler: Handler, *, replay: bool = False
@@ -167,9 +154,13 @@ class KafkaBus:
         failures = 0
         while True:
             try:
-                await self._connect()
+                producer = await self._connect()
                 failures = 0
-                await self._follow()
+                try:
+                    await self._follow(producer)
+                finally:
+                    self._producer = None
+                    await stop_quietly(producer)
             except (KafkaError, OSError, TimeoutError, BusUnavailable) as error:
                 failures += 1
                 if failures in {1, 10} or failures % 100 == 0:
@@ -179,7 +170,8 @@ class KafkaBus:
             await self._disconnect()
             await asyncio.sleep(0.2)
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> Producer:
+        """Make the topics, then a producer: never the other way round."""
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self._connection.address, client_id=self._connection.client, request_timeout_ms=5000
         )
@@ -188,17 +180,9 @@ class KafkaBus:
             await admin.start()
         async with asyncio.timeout(20):
             await self._make_topics(admin)
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._connection.address,
-                client_id=self._connection.client,
-                acks="all",
-                linger_ms=0,
-                request_timeout_ms=5000,
-                retry_backoff_ms=50,
-                max_request_size=8 * 1024 * 1024,
-            )
+            producer = Producer(self._connection.address, self._connection.client)
             await start_or_stop(producer)
-        self._producer = producer
+        return producer
 
     async def _make_topics(self, admin: AIOKafkaAdminClient) -> None:
         wanted = [NewTopic(INCARNATIONS, 1, 1, topic_configs={"retention.ms": "-1"})]
@@ -213,7 +197,8 @@ class KafkaBus:
         described = await admin.describe_topics([topic.name for topic in wanted])
         self._sizes.update({topic["topic"]: len(topic["partitions"]) for topic in described if topic["partitions"]})
 
-    async def _follow(self) -> None:
+    async def _follow(self, producer: Producer) -> None:
+        """Announce the incarnation and return when the connection is lost or another incarnation is found."""
         place = TopicPartition(INCARNATIONS, 0)
         reader = AIOKafkaConsumer(
             bootstrap_servers=self._connection.address,
@@ -228,21 +213,27 @@ class KafkaBus:
             await start_or_stop(reader)
         try:
             reader.assign([place])
-            while True:
+            found = await self._read_first(reader, place)
+            if found is None:
+                await producer.publish([(INCARNATIONS, 0, b"", uuid.uuid4().hex.encode(), [])])
                 found = await self._read_first(reader, place)
-                if found != self._incarnation:
-                    self._changed(found)
-                await asyncio.sleep(self._check_every)
+            if found is None:
+                raise BusUnavailable("the broker does not give back what it took")
+            self._producer = producer
+            if found != self._incarnation:
+                self._changed(found)
+            while not producer.lost.is_set() and await self._read_first(reader, place) == found:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._check_every):
+                        await producer.lost.wait()
         finally:
             await stop_quietly(reader)
 
-    async def _read_first(self, reader: AIOKafkaConsumer, place: TopicPartition) -> str:
-        """The first record of the incarnations topic; written now when there is none."""
+    async def _read_first(self, reader: AIOKafkaConsumer, place: TopicPartition) -> str | None:
+        """The first record of the incarnations topic, None when it is empty."""
         async with asyncio.timeout(5):
-            ends = await reader.end_offsets([place])
-            if ends[place] == 0:
-                assert self._producer is not None
-                await self._producer.send_and_wait(INCARNATIONS, uuid.uuid4().hex.encode(), partition=0)
+            if (await reader.end_offsets([place]))[place] == 0:
+                return None
             reader.seek(place, 0)
             while True:
                 for records in (await reader.getmany(place, timeout_ms=1000, max_records=1)).values():
@@ -258,10 +249,7 @@ class KafkaBus:
             callback()
 
     async def _disconnect(self) -> None:
-        producer, self._producer = self._producer, None
         admin, self._admin = self._admin, None
-        if producer is not None:
-            await stop_quietly(producer)
         if admin is not None:
             with suppress(KafkaError, OSError, TimeoutError):
                 async with asyncio.timeout(2):
