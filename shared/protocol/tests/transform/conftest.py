@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
+
 from dccemu_protocol.catalogue import service_requests
 from dccemu_protocol.duis.document import parse_document
 from dccemu_protocol.duis.names import SR

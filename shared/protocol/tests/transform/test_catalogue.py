@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dccemu_protocol.catalogue import message_codes, response_code, service_requests
 from dccemu_protocol.gbcs.transform import catalogue, rules
 from dccemu_protocol.gbcs.transform.catalogue import command_of

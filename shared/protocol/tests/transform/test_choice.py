@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs.transform import choose_use_case
 
@@ -13,7 +14,14 @@ POLY = "<PolyPhaseVoltageSettings/>"
 NOT_RESET = "<RMSVoltageCountersNotReset/>"
 
 CHOSEN = [
-    ("1.1.1", "ESME", "4.3", "A", "<ElecTariffElements/><PriceElements><ElectricityPriceElements/></PriceElements>", "ECS01a"),
+    (
+        "1.1.1",
+        "ESME",
+        "4.3",
+        "A",
+        "<ElecTariffElements/><PriceElements><ElectricityPriceElements/></PriceElements>",
+        "ECS01a",
+    ),
     ("1.1.1", "GSME", "4.3", None, "<GasTariffElements/><PriceElements><GasPriceElements/></PriceElements>", "GCS01a"),
     ("1.5", "ESME", "4.3", "A", "<PrepaymentMode><ResetMeterBalance/></PrepaymentMode>", "ECS04b"),
     ("1.5", "GSME", "4.3", None, "<CreditMode><AdjustMeterBalance>1</AdjustMeterBalance></CreditMode>", "GCS40c"),
@@ -36,14 +44,35 @@ CHOSEN = [
     ("6.5", "ESME", "4.3", "C", POLY * 3 + NOT_RESET, "ECS29d"),
     ("6.7", "GSME", "2.0", None, "<UncontrolledGasFlowRate>1</UncontrolledGasFlowRate>", "GCS24"),
     ("6.7", "GSME", "4.3", None, "<UncontrolledGasFlowRateDecimal>1</UncontrolledGasFlowRateDecimal>", "GCS24a"),
-    ("6.8", "ESME", "2.0", "A", "<ElectricityBillingCalendar><Monthly>1</Monthly></ElectricityBillingCalendar>", "ECS30"),
+    (
+        "6.8",
+        "ESME",
+        "2.0",
+        "A",
+        "<ElectricityBillingCalendar><Monthly>1</Monthly></ElectricityBillingCalendar>",
+        "ECS30",
+    ),
     ("6.8", "ESME", "4.3", "A", "<ElectricityBillingCalendar><Daily/></ElectricityBillingCalendar>", "ECS30a"),
     ("6.13", "ESME", "2.0", "A", "<LogToRead>ALCSEvent</LogToRead>", "ECS35f"),
     ("6.13", "ESME", "4.3", "A", "<LogToRead>ALCSEvent</LogToRead>", "ECS35g"),
     ("6.13", "CHF", "4.3", None, "<LogToRead>Security</LogToRead>", "ECS35d"),
-    ("6.15.1", "ESME", "4.3", "A", "<RemotePartyRole>LoadController</RemotePartyRole>", "CS02gLoadControllerBySupplier"),
+    (
+        "6.15.1",
+        "ESME",
+        "4.3",
+        "A",
+        "<RemotePartyRole>LoadController</RemotePartyRole>",
+        "CS02gLoadControllerBySupplier",
+    ),
     ("6.24.1", "ESME", "2.0", "A", "<RemotePartyRole>Supplier</RemotePartyRole>", "CS02aMAC"),
-    ("6.24.1", "ESME", "2.0", "A", "<RemotePartyRole>Root</RemotePartyRole><RemotePartyRole>LoadController</RemotePartyRole>", "CS02fMAC"),
+    (
+        "6.24.1",
+        "ESME",
+        "2.0",
+        "A",
+        "<RemotePartyRole>Root</RemotePartyRole><RemotePartyRole>LoadController</RemotePartyRole>",
+        "CS02fMAC",
+    ),
     ("6.24.1", "ESME", "4.3", "A", "<RemotePartyRole>Supplier</RemotePartyRole>", "CS02fMAC"),
     ("8.9", "CHF", "2.0", None, "", "CCS05CCS04"),
     ("8.9", "CHF", "4.3", None, "", "CCS06"),
@@ -51,7 +80,7 @@ CHOSEN = [
     ("8.9", "PPMID", "4.3", None, "", "CS07"),
     ("11.2", "HCALCS", "4.3", None, "", "CS08"),
     ("11.2", "CHF", "4.3", None, "", "ECS52"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("srv", "kind", "version", "variant", "inner", "name"), CHOSEN)
@@ -65,23 +94,44 @@ def test_the_use_case_fits_device_version_and_content(
 
 
 REFUSED = [
-    ("1.1.1", "GSME", "4.3", None, "<ElecTariffElements/><PriceElements><ElectricityPriceElements/></PriceElements>", "TARIFF_ELEMENT_KIND"),
+    (
+        "1.1.1",
+        "GSME",
+        "4.3",
+        None,
+        "<ElecTariffElements/><PriceElements><ElectricityPriceElements/></PriceElements>",
+        "TARIFF_ELEMENT_KIND",
+    ),
     ("1.2.1", "ESME", "4.3", "A", "<PriceElements><GasPriceElements/></PriceElements>", "PRICE_ELEMENT_KIND"),
     ("1.7", "GSME", "4.3", None, "", "DEVICE_CANNOT"),
     ("3.3", "ESME", "4.3", "A", "", "LOG_TYPE_FIT"),
     ("3.3", "GSME", "4.3", None, "<ESMEEventLogType>ESME</ESMEEventLogType>", "LOG_TYPE_FIT"),
     ("6.5", "ESME", "4.3", "A", POLY * 3, "PHASE_SETTINGS_KIND"),
     ("6.5", "ESME", "4.3", "C", SINGLE, "PHASE_SETTINGS_KIND"),
-    ("6.7", "GSME", "2.0", None, "<UncontrolledGasFlowRateDecimal>1</UncontrolledGasFlowRateDecimal>", "FLOW_RATE_DECIMAL"),
+    (
+        "6.7",
+        "GSME",
+        "2.0",
+        None,
+        "<UncontrolledGasFlowRateDecimal>1</UncontrolledGasFlowRateDecimal>",
+        "FLOW_RATE_DECIMAL",
+    ),
     ("6.8", "ESME", "4.3", "A", "<GasBillingCalendar/>", "CALENDAR_KIND"),
-    ("6.8", "ESME", "2.0", "A", "<ElectricityBillingCalendar><Daily/></ElectricityBillingCalendar>", "CALENDAR_PERIODICITY"),
+    (
+        "6.8",
+        "ESME",
+        "2.0",
+        "A",
+        "<ElectricityBillingCalendar><Daily/></ElectricityBillingCalendar>",
+        "CALENDAR_PERIODICITY",
+    ),
     ("6.13", "GSME", "4.3", None, "<LogToRead>PowerEvent</LogToRead>", "EVENT_LOG_KIND"),
     ("6.15.1", "ESME", "4.3", "A", "<RemotePartyRole>Recovery</RemotePartyRole>", "CREDENTIAL_ROLE"),
     ("6.22", "GSME", "4.3", None, "<ElectricitySupplierAlerts/>", "ALERT_GROUP_DEVICE"),
     ("8.7.1", "ESME", "4.3", "A", "<OtherDeviceID>00-00-00-00-00-00-00-01</OtherDeviceID>", "JOIN_DEVICE"),
     ("8.9", "GSME", "4.3", None, "<ReadSecurityDetails/>", "DEVICE_LOG_SECURITY_DETAILS"),
     ("8.11", "CHF", "4.3", None, "<RequestType>Add</RequestType>", "WHITELIST_DETAILS"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("srv", "kind", "version", "variant", "inner", "rule"), REFUSED)
