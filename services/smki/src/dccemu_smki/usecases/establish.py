@@ -36,6 +36,7 @@ from ..domain.lifecycle import Status
 from ..domain.records import DCC_CERTIFICATES, Authority, key_digest, key_owner
 from .context import IMPORTED, LIVE, TEST, Smki
 from .issuing import Wanted, issue
+from .revoke import publish_list
 
 CONTINGENCY_KEY = "contingency"
 
@@ -85,10 +86,16 @@ async def add_issuing_authority(smki: Smki, duty: str, hierarchy: str = LIVE) ->
     if root is None:
         raise EmulatorError(f"a {duty} cannot be added to a hierarchy")
     number = sum(1 for a in smki.authorities.values() if a.duty == duty and a.hierarchy == hierarchy)
-    letter = "123456789"[number] if duty == "issuing-oca" else "EFGHJKLMN"[number]
+    letters = "123456789" if duty == "issuing-oca" else "EFGHJKLMN"
+    if number >= len(letters):
+        raise ProtocolError("TOO_MANY_AUTHORITIES", f"there are {number} {duty}s already")
+    letter = letters[number]
     async with smki.database.transaction() as connection:
         authority = await _make_authority(smki, connection, duty, root, role, letter, hierarchy)
     await smki.load_authorities()
+    if duty == "issuing-oca":
+        async with smki.database.transaction() as connection:
+            await publish_list(smki, connection, authority)
     return authority
 
 
@@ -181,7 +188,8 @@ async def _import(smki: Smki, connection: PoolConnectionProxy, keystore: Keystor
     trusted = TrustStore()
     for authority in smki.authorities.values():
         trusted.add_anchor(authority.certificate)
-    for entry in keystore:
+    # The store lists what it prefers first; of several certificates in use, the one lodged last is what others take.
+    for entry in reversed(list(keystore)):
         certificate = entry.certificate
         if certificate is None:
             continue
