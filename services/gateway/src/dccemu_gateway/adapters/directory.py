@@ -86,7 +86,7 @@ class FactsDirectory:
             owned = self._by_owner.setdefault((str(certificate.eui), certificate.usage.value), [])
             owned[:] = [other for other in owned if other.certificate != certificate]
             owned.append(held)
-            owned.sort(key=lambda other: (other.certificate.not_before, other.version), reverse=True)
+            owned.sort(key=lambda other: other.version, reverse=True)
 
     def learn_revocation(self, _old: RevocationFact | None, fact: RevocationFact) -> None:
         """Take an entry of the CRL or ARL."""
