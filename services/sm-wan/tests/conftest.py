@@ -58,8 +58,8 @@ ROLES = {
 class Hierarchy:
     """Certificates of everybody, in the profiles of the SMKI."""
 
-    def __init__(self) -> None:
-        self.entropy = Entropy("sm-wan tests")
+    def __init__(self, seed: str = "sm-wan tests") -> None:
+        self.entropy = Entropy(seed)
         root_key, self.issuing_key = self.entropy.private_key(), self.entropy.private_key()
         self.root = self._made(
             root_key,
@@ -151,6 +151,7 @@ class Wan:
     restart: Callable[[], Awaitable[None]]
     devices: dict[tuple[str, str], SmkiCertificate] = field(default_factory=dict)
     sent: list[DeviceMessage] = field(default_factory=list)
+    taken: dict[str, bytes] = field(default_factory=dict)
     service: Service | None = None
     admin: httpx.AsyncClient | None = None
     status: httpx.AsyncClient | None = None
@@ -206,7 +207,12 @@ class Wan:
         return [message for message in found if code is None or message.message_code == code]
 
     async def take(self, batch: Sequence[Message]) -> None:
-        self.sent += [DeviceMessage.from_bytes(message.value) for message in batch]
+        """Take each message once, as an inbox does; a repeat must be the same octets."""
+        for message in batch:
+            known = self.taken.setdefault(message.id, message.value)
+            assert known == message.value
+            if known is message.value:
+                self.sent.append(DeviceMessage.from_bytes(message.value))
 
     async def issue(self, batch: Sequence[Message]) -> None:
         facts = []
