@@ -21,8 +21,10 @@ from typing import Final, TypeAlias
 from ...duis.document import Element
 from ..gbz import Component, GbzPayload, cluster_command, encode, read_attributes
 from ..zcl import ENTRIES, Entry, FieldValue, Scalar, ZclDate, layout_named
-from .elements import children, find, steps
+from . import rules
+from .elements import children, find, place, steps
 from .job import Job
+from .rules import TransformError
 from .values import (
     CatalogueError,
     Integers,
@@ -39,6 +41,7 @@ from .values import (
 Components: TypeAlias = Callable[[Job, Element, int], Component]
 FAMILIES: dict[str, Callable[[Json], Callable[[Job], list[Component]]]] = {}
 _READ: Final = "read attributes"
+_MAX_COMPONENTS: Final = 255
 _BOUNDS: Final = {f"u{bits}": (0, (1 << bits) - 1) for bits in range(8, 56, 8)} | {
     "i32": (-0x80000000, 0x7FFFFFFF),
     "utc": (0, 0xFFFFFFFF),
@@ -94,6 +97,10 @@ class GbzCommand:
         out: list[Component] = []
         for part in self.parts:
             part.add_to(out, job)
+        if not 1 <= len(out) <= _MAX_COMPONENTS:
+            raise TransformError(
+                rules.CANNOT_TRANSFORM, f"a message of {len(out)} components cannot be told", place(job.body)
+            )
         return encode(GbzPayload(tuple(out)))
 
 
