@@ -30,7 +30,7 @@ PORTS: Mapping[str, Port] = {
     "smki": Port("smki", "http_port", "smki"),
     "inventory": Port("inventory", "port", "inventory"),
     "cos_party": Port("cos-party", "port", "cos-party"),
-    "sm_wan": Port("sm-wan", "port", "sm-wan"),
+    "sm_wan": Port("sm-wan", "port", "sm_wan"),
 }
 """The ports by their name in the state file."""
 

@@ -1,0 +1,123 @@
+"""Signed requests go in at the front door, Devices answer, signed Responses reach the User."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from dccemu_protocol.duis import parse_document, read_request
+from dccemu_sdk.session import Dcc
+
+ESME = "00-DB-12-34-56-78-90-A0"
+GSME = "00-DB-12-34-56-78-90-A1"
+CHF = "00-DB-12-34-56-78-90-A2"
+BROKER = "90-B3-D5-1F-30-00-00-02"
+
+Build = Callable[..., bytes]
+
+
+def _message(dcc: Dcc, outcome: object) -> dict[str, object]:
+    """The GBCS message in the last answer, decoded."""
+    described = dcc.describe(outcome)[-1]  # type: ignore[arg-type]
+    message = described["gbcs"]
+    assert isinstance(message, dict)
+    return message
+
+
+@pytest.mark.parametrize(("device", "use_case"), [(ESME, "ECS17b"), (GSME, "GCS13a")])
+def test_import_registers_are_read_over_the_wan(dcc: Dcc, request_of: Build, device: str, use_case: str) -> None:
+    user = dcc.user()
+
+    outcome = user.send(request_of("4.1.1", 1, "<sr:ReadInstantaneousImportRegisters/>", device))
+
+    assert [answer.response_code for answer in outcome.answers] == ["I99", "I0"]
+    message = _message(dcc, outcome)
+    assert (message["kind"], message["use_case"], message["mac"]) == ("response", use_case, "valid")
+
+
+def test_a_command_for_local_delivery_comes_back_at_once(dcc: Dcc, request_of: Build) -> None:
+    user = dcc.user()
+
+    outcome = user.send(request_of("4.1.1", 2, "<sr:ReadInstantaneousImportRegisters/>", ESME))
+
+    assert outcome.code == "I0"
+    assert outcome.last.kind == "LocalCommand"
+    message = _message(dcc, outcome)
+    assert (message["kind"], message["use_case"]) == ("command", "ECS17b")
+
+
+def test_a_critical_request_is_signed_by_the_user_and_obeyed(dcc: Dcc, request_of: Build) -> None:
+    user = dcc.user()
+    now = datetime.fromisoformat(str(dcc.admin.clock()["now"])).astimezone(UTC)
+    body = (
+        f"<sr:SynchroniseClock><sr:CurrentDateTime>{now:%Y-%m-%dT%H:%M:%SZ}</sr:CurrentDateTime>"
+        "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
+    )
+
+    outcome = user.send(request_of("6.11", 4, body, ESME))
+
+    assert [answer.response_code for answer in outcome.answers] == ["I0", "I99", "I0"]
+    message = _message(dcc, outcome)
+    assert (message["kind"], message["use_case"], message["signature"]) == ("response", "ECS70", "valid")
+
+
+def test_load_limits_are_set(dcc: Dcc, template: Callable[[str], bytes]) -> None:
+    outcome = dcc.user().send(template("ECS28a_6.4.1_IMMEDIATE_SUCCESS"))
+
+    assert outcome.code == "I0"
+    assert _message(dcc, outcome)["signature"] == "valid"
+
+
+@pytest.mark.parametrize("stem", ["CS11_3.3_SUCCESS", "ECS15a_3.3_SUCCESS"])
+def test_an_event_log_is_cleared(dcc: Dcc, template: Callable[[str], bytes], stem: str) -> None:
+    outcome = dcc.user().send(template(stem))
+
+    assert outcome.code == "I0"
+    assert _message(dcc, outcome)["mac"] == "valid"
+
+
+def test_the_device_log_of_a_hub_is_read_through_the_broker(dcc: Dcc, template: Callable[[str], bytes]) -> None:
+    outcome = dcc.user().send(template("CCS06_8.9_SUCCESS"))
+
+    assert outcome.code == "I0"
+    message = _message(dcc, outcome)
+    assert message["recipient"] == BROKER
+
+
+def test_the_inventory_is_read(dcc: Dcc, request_of: Build) -> None:
+    body = f"<sr:ReadInventory><sr:DeviceID>{ESME}</sr:DeviceID></sr:ReadInventory>"
+
+    outcome = dcc.user().send(request_of("8.2", 8, body, BROKER))
+
+    assert outcome.code == "I0"
+    assert outcome.last.kind == "DSPInventory"
+
+
+def test_a_device_is_pre_notified_once(dcc: Dcc, request_of: Build) -> None:
+    user = dcc.user()
+    device = f"00-DB-12-34-{dcc.counters.next() % 2**32:08X}"
+    device = "-".join([*device.split("-")[:4], *[device[-8:][at : at + 2] for at in range(0, 8, 2)]])
+    body = (
+        f"<sr:DevicePrenotification><sr:DeviceID>{device}</sr:DeviceID><sr:DeviceManufacturer>AB01</sr:DeviceManufacturer>"
+        "<sr:DeviceModel>010A030B</sr:DeviceModel><sr:DeviceType>ESME</sr:DeviceType>"
+        "<sr:SMETSCHTSVersion>SMETS V1.58</sr:SMETSCHTSVersion><sr:FirmwareVersion>0002012F</sr:FirmwareVersion>"
+        "<sr:ESMEVariant>AD</sr:ESMEVariant></sr:DevicePrenotification>"
+    )
+
+    first = user.send(request_of("12.2", 8, body, BROKER))
+    second = user.send(request_of("12.2", 8, body, BROKER))
+
+    assert first.code in {"I0", "I99"}
+    assert second.code.startswith("E1202")
+
+
+def test_the_gaining_supplier_takes_over_a_meter(dcc: Dcc, template: Callable[[str], bytes]) -> None:
+    document = template("CS02bSupplierByTransCoS_6.23_IMMEDIATE_SUCCESS")
+    gaining = read_request(parse_document(document)).user
+
+    outcome = dcc.user(str(gaining)).send(document, timeout=60)
+
+    assert outcome.answers[0].response_code == "I99"
+    assert outcome.code in {"I0", "E062304", "E062303", "E062301"}
