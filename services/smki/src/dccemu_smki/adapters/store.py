@@ -57,6 +57,9 @@ WHERE issuer = $1 AND serial = $2 RETURNING """
 _SUPERSEDE = f"""
 UPDATE certificates SET status = 'N', version = nextval('fact_version')
 WHERE eui = $1 AND usage = $2 AND kind = 'device' AND status = 'I' AND version < $3 RETURNING {_NAMES}"""  # noqa: S608
+_EXPIRE = f"""
+UPDATE certificates SET status = 'E', version = nextval('fact_version')
+WHERE kind <> 'device' AND dated AND status IN ('I', 'N') AND not_after < $1 RETURNING {_NAMES}"""  # noqa: S608
 _CERTIFIED = "SELECT key_digest, owner, usage FROM certified_keys WHERE key_digest = ANY($1::bytea[])"
 _CLAIM_KEYS = """
 INSERT INTO certified_keys (key_digest, owner, usage)
@@ -195,6 +198,10 @@ class Store:
     ) -> list[CertificateRecord]:
         rows = await connection.fetch(_SUPERSEDE, eui.octets, usage.value, version)
         return [_record(row) for row in rows]
+
+    async def expire(self, connection: PoolConnectionProxy, at: datetime) -> list[CertificateRecord]:
+        """Mark what has run out as expired; Devices' certificates never do."""
+        return [_record(row) for row in await connection.fetch(_EXPIRE, at)]
 
     # Keys and counts
 

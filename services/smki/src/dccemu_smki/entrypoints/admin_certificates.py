@@ -18,7 +18,7 @@ from ..domain.records import CertificateRecord
 from ..domain.search import shown_status
 from ..usecases import sets
 from ..usecases.context import LIVE, TEST, Smki
-from ..usecases.establish import missing
+from ..usecases.establish import add_issuing_authority, missing
 from ..usecases.revoke import change_status, reject, revoke
 
 
@@ -48,6 +48,11 @@ class SetCall(Call):
 class RevokeCall(Call):
     grounds: str = "key-compromised"
     asked_by: str = "admin"
+
+
+class AuthorityCall(Call):
+    duty: Literal["issuing-oca", "issuing-dca"]
+    test: bool = False
 
 
 class StatusCall(Call):
@@ -140,6 +145,15 @@ def router(smki: Smki) -> APIRouter:
             }
             for authority in smki.authorities.values()
         ]
+
+    @routes.post("/authorities", status_code=201, summary="Add an issuing CA, which issues from now on")
+    async def add_authority(call: AuthorityCall) -> dict[str, Any]:
+        authority = await add_issuing_authority(smki, call.duty, TEST if call.test else LIVE)
+        return {
+            "name": authority.name,
+            "subject": authority.certificate.subject,
+            "serial": authority.certificate.serial_hex,
+        }
 
     @routes.get("/established", summary="The DCC's own certificates that are still missing (checklist B8)")
     async def established() -> dict[str, list[str]]:

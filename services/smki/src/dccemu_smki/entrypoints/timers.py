@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asyncpg.pool import PoolConnectionProxy
 
@@ -10,8 +10,11 @@ from dccemu_protocol.errors import ProtocolError
 from dccemu_runtime.timers import Timer
 
 from ..domain.lifecycle import Event, Status
+from ..usecases.batches import forget_old
 from ..usecases.context import Smki
 from ..usecases.revoke import change_status, publish_list
+
+SWEEP_EVERY = timedelta(hours=1)
 
 
 def register(smki: Smki) -> None:
@@ -34,5 +37,11 @@ def register(smki: Smki) -> None:
                 return None
         return None
 
+    async def sweep(connection: PoolConnectionProxy, timer: Timer) -> datetime | None:
+        await smki.publish(connection, *await smki.store.expire(connection, smki.now()))
+        await forget_old(smki)
+        return smki.now() + SWEEP_EVERY
+
+    smki.timers.on("sweep", sweep)
     smki.timers.on("revocation-list", list_due)
     smki.timers.on("acceptance", acceptance_over)

@@ -90,7 +90,9 @@ async def _submit(smki: Smki, subscriber: Subscriber, source: str, name: str, co
 async def _note_forecast(smki: Smki, connection: PoolConnectionProxy, party: str) -> None:
     """More than fifty thousand CSRs in a day are to be announced a week ahead: noted, not refused."""
     day = await connection.fetchval(
-        "SELECT sum(size) FROM batches WHERE party = $1 AND submitted_at > $2 - interval '24 hours'", party, smki.now()
+        "SELECT sum(size) FROM batches WHERE party = $1 AND submitted_at > $2::timestamptz - interval '24 hours'",
+        party,
+        smki.now(),
     )
     if day > DAILY_BATCH_CSRS:
         await note(smki, connection, "forecast", "exceeded", party=party, batch_csrs=int(day))
@@ -306,6 +308,6 @@ def _strike(
 
 
 async def forget_old(smki: Smki) -> None:
-    """Results are kept for 30 days."""
+    """Results are kept for 30 days, and the batch itself for as long again, so that it is known to be gone."""
     async with smki.database.transaction() as connection:
-        await smki.batches.forget(connection, smki.now() - RESULTS_KEPT)
+        await smki.batches.forget(connection, smki.now() - 2 * RESULTS_KEPT)

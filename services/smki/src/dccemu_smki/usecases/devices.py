@@ -134,7 +134,8 @@ async def _check_daily(smki: Smki, party: str) -> None:
     if not smki.settings.enforce_rates:
         return
     count = await smki.database.pool.fetchval(
-        "SELECT count(*) FROM audit WHERE action = 'device-csr' AND party = $1 AND at > $2 - interval '24 hours'",
+        "SELECT count(*) FROM audit "
+        "WHERE action = 'device-csr' AND party = $1 AND at > $2::timestamptz - interval '24 hours'",
         party,
         smki.now(),
     )

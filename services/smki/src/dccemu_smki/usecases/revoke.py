@@ -134,6 +134,7 @@ async def publish_first_lists(smki: Smki) -> None:
         for authority in smki.authorities.values():
             if authority.key_name and authority.duty.endswith("-oca") and authority.name not in known:
                 await publish_list(smki, connection, authority)
+        await smki.timers.set(connection, "sweep", "all", smki.now())
 
 
 async def newest_lists(smki: Smki, kind: str) -> dict[str, bytes]:
