@@ -6,7 +6,7 @@ of.
 """
 
 from .catalogue import Catalogue, UseCase, catalogue
-from .choice import choose_use_case, user_is_originator, user_is_presumed_known
+from .choice import choose_use_case, user_is_originator
 from .command import change_of_supplier, command_from_pre_command, transform
 from .model import ChfLogBackup, DeviceView, Signer, TransformContext, Transformed, UserRole
 from .rules import TransformError
@@ -27,5 +27,4 @@ __all__ = [
     "command_from_pre_command",
     "transform",
     "user_is_originator",
-    "user_is_presumed_known",
 ]

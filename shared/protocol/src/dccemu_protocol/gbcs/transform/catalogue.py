@@ -2,7 +2,7 @@
 
 An entry names the use case, its message code, message category and payload protocol; those that Service Requests lead
 to also have ``services`` (when it is the one to use), who may originate and who signs it, and ``command``: its
-ordered parts, whose grammar is told in ``access`` (DLMS), ``components`` (GBZ) and ``credentials`` (DER). Adding a
+ordered parts, whose grammar is told in ``access`` (DLMS), ``components`` (GBZ) and ``structures`` (DER). Adding a
 use case is adding an entry. Commands are compiled when first used.
 """
 
@@ -17,19 +17,15 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
-from . import alerts as _alerts
-from . import meters as _meters
-from . import payment as _payment
-from . import rules
-from . import tariff as _tariff
+from . import alerts, credentials, joins, meters, payment, readers, rules, tariff
 from .access import DlmsCommand, compile_access
 from .components import GbzCommand, compile_components
-from .credentials import DerCommand, compile_structure
 from .elements import steps
 from .model import Signer
+from .structures import DerCommand, compile_structure
 from .values import CatalogueError, Json, list_argument, object_argument, text_argument
 
-_FAMILIES: Final = (_alerts, _meters, _payment, _tariff)  # they register their sources and constructors
+_FAMILIES: Final = (alerts, credentials, joins, meters, payment, readers, tariff)  # they register what they make
 Protocol = Literal["DLMS", "GBZ", "ASN.1"]
 Command = DlmsCommand | GbzCommand | DerCommand
 _VERSION: Final = re.compile(r"[^0-9]*([0-9]{1,4}(?:\.[0-9]{1,4})*)")

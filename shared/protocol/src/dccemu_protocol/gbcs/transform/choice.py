@@ -10,10 +10,9 @@ from ...errors import ProtocolError
 from ...identifiers import Eui64
 from . import rules
 from .catalogue import Catalogue, Service, UseCase, catalogue, version_number
-from .elements import children, find, has, place, steps, text
-from .model import DeviceView, TransformContext, UserRole
+from .elements import children, eui_octets, find, has, place, steps, text
+from .model import DeviceView, TransformContext
 from .rules import TransformError
-from .values import eui_octets
 
 UNKNOWN_VERSION: Final = (4, 0)
 _OTHER_DEVICE: Final = steps("OtherDeviceID")
@@ -113,11 +112,3 @@ def user_is_originator(use_case: UseCase, request: DuisRequest, context: Transfo
         and context.device.type not in _NEVER_KNOWN
         and not has(request.body, _KEY_AGREEMENT)
     )
-
-
-def user_is_presumed_known(request: DuisRequest, context: TransformContext, role: UserRole) -> bool:
-    """What to take for granted where no inventory tells which credentials a Device holds.
-
-    Suppliers, network operators and load controllers are in the Device's cells, other Users are not.
-    """
-    return role != "Other"

@@ -9,18 +9,17 @@ from ...duis.document import Element
 from ...duis.request import DuisRequest
 from ...errors import ProtocolError
 from ...identifiers import Eui64
-from ...pki.certificate import parse
 from ...pki.names import Usage
 from ..crypto import add_mac
 from ..envelope import CRA, GbcsMessage, OtherInformation
 from . import rules
 from .catalogue import UseCase, catalogue, command_of
 from .choice import choose_use_case, user_is_originator
-from .credentials import certificate_of
 from .elements import find, place, steps
 from .job import Job
 from .model import DeviceView, TransformContext, Transformed
 from .rules import TransformError
+from .structures import certificate_of
 
 _KEY_AGREEMENT = steps("KAPublicSecurityCredentials")
 _BROKER = "AccessControlBroker"
@@ -97,7 +96,7 @@ def _broker_message(use_case: UseCase, request: DuisRequest, context: TransformC
 def _key_agreement_certificate(element: Element, user: Eui64) -> bytes:
     """The User's key agreement certificate out of the body, or ``KEY_AGREEMENT_CERTIFICATE``."""
     try:
-        certificate = parse(certificate_of(element))
+        certificate = certificate_of(element)
     except ProtocolError as error:
         raise TransformError(rules.KEY_AGREEMENT_CERTIFICATE, error.detail, place(element)) from None
     if certificate.usage is not Usage.KEY_AGREEMENT:

@@ -147,3 +147,23 @@ def hexadecimal(element: Element) -> bytes:
         return bytes.fromhex(found)
     except ValueError:
         raise TransformError(rules.VALUE_OUT_OF_RANGE, f"{found[:40]!r} is not hexadecimal", place(element)) from None
+
+
+def ascii_octets(element: Element) -> bytes:
+    """An element's text, white space kept, as ASCII."""
+    found = element.text or ""
+    if not found.isascii():
+        raise TransformError(rules.TEXT_NOT_ENCODABLE, f"{found[:40]!r} is not ASCII", place(element))
+    return found.encode("ascii")
+
+
+def eui_octets(element: Element) -> bytes:
+    """The eight octets of an EUI-64."""
+    found = text(element)
+    try:
+        octets = bytes.fromhex(found.replace("-", ""))
+    except ValueError:
+        octets = b""
+    if len(octets) != 8:
+        raise TransformError(rules.VALUE_OUT_OF_RANGE, f"{found[:40]!r} is not an EUI-64", place(element))
+    return octets

@@ -10,7 +10,7 @@ from ..datum import Datum
 from ..times import date_time_octets
 from . import rules
 from .data import CONSTRUCTORS, Data
-from .elements import at, children, find, hexadecimal, integer, place, ranged, steps, text
+from .elements import ascii_octets, at, children, find, hexadecimal, integer, place, ranged, steps, text
 from .job import Job
 from .rules import TransformError
 from .times import moment
@@ -20,7 +20,6 @@ from .values import (
     Integers,
     Json,
     Octets,
-    ascii_octets,
     integer_argument,
     list_argument,
     text_argument,

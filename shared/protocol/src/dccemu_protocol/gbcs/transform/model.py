@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -100,4 +100,3 @@ class Transformed:
     critical: bool
     signer: Signer | None
     mac: bool = True
-    notes: Mapping[str, str] = field(default_factory=dict)
