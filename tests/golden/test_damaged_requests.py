@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+
 from dccemu.commands import gbcs_inputs as inputs
 from dccemu_protocol.catalogue import response_code
 from dccemu_protocol.duis.document import Element, parse_document
@@ -17,8 +18,8 @@ from dccemu_protocol.gbcs.payload import decode_payload
 from dccemu_protocol.gbcs.transform import transform
 
 TEXTS = (
-    "", "0", "-1", "99999999999", "x", "1.5", "3000-12-31T00:00:00Z", "65535-01-01Z", "true", "\u00e9", "\u0665", "1_000",
-    " 5 ", "00:00:00Z", "Enable", "1e5", "0x10", "NaN", "+7", "9" * 50,
+    "", "0", "-1", "99999999999", "x", "1.5", "3000-12-31T00:00:00Z", "65535-01-01Z", "true", "\u00e9", "\u0665",
+    "1_000", " 5 ", "00:00:00Z", "Enable", "1e5", "0x10", "NaN", "+7", "9" * 50,
 )  # fmt: skip
 ROUNDS = 60
 
@@ -48,6 +49,7 @@ def test_a_damaged_request_is_expressed_or_refused(reference: Any, seed: int) ->
         stem = inputs.stem_of(file)
         root = parse_document(file.read_bytes())
         damage(root, chance)
+        refusal: str | None = None
         try:
             request = read_request(root)
             context = inputs.context_of(
@@ -55,7 +57,9 @@ def test_a_damaged_request_is_expressed_or_refused(reference: Any, seed: int) ->
             )
             made = transform(request, context)
         except ProtocolError as error:
-            assert response_code(error.rule)
+            refusal = error.rule
+        if refusal is not None:
+            assert response_code(refusal)
             continue
         octets = encode(made.message)
         assert decode(octets) == made.message
