@@ -1,0 +1,178 @@
+"""Group commit: units share transactions and stay whole; a claim is won once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from dccemu_runtime.database import Database
+from dccemu_runtime.groupcommit import (
+    AlreadyClaimed,
+    Claim,
+    GroupCommit,
+    Overloaded,
+    StoreUnavailable,
+    Unit,
+    Write,
+    arrange,
+    claim,
+    delete,
+    insert,
+    update,
+    upsert,
+)
+
+pytestmark = pytest.mark.asyncio
+
+CLAIM = claim("requests", {"id": "text", "body": "text"}, ("id",))
+OTHER_CLAIM = claim("names", {"name": "text"}, ("name",))
+NOTE = insert("notes", {"text": "text", "amount": "int"})
+SET = upsert("states", {"key": "text", "value": "int"}, ("key",))
+RAISE = upsert("states", {"key": "text", "value": "int"}, ("key",), newer="value")
+CHANGE = update("states", {"key": "text"}, {"value": "int"}, where="t.value < n.value")
+REMOVE = delete("states", {"key": "text"})
+
+
+@pytest_asyncio.fixture
+async def store(database: Database) -> Database:
+    await database.pool.execute(
+        """
+        CREATE TABLE requests (id text PRIMARY KEY, body text);
+        CREATE TABLE names (name text PRIMARY KEY);
+        CREATE TABLE notes (position int GENERATED ALWAYS AS IDENTITY, text text, amount int CHECK (amount >= 0));
+        CREATE TABLE states (key text PRIMARY KEY, value int)"""
+    )
+    return database
+
+
+async def notes(store: Database) -> list[str]:
+    return [row[0] for row in await store.pool.fetch("SELECT text FROM notes ORDER BY position")]
+
+
+async def test_units_that_wait_together_share_a_transaction(store: Database) -> None:
+    await asyncio.gather(*(store.group.commit(Unit(writes=[Write(NOTE, (str(n), n))])) for n in range(50)))
+
+    transactions = await store.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM notes")
+    assert await store.pool.fetchval("SELECT count(*) FROM notes") == 50
+    assert transactions <= 3
+
+
+async def test_of_two_units_with_one_key_the_first_wins_and_the_other_writes_nothing(store: Database) -> None:
+    def unit(name: str) -> Unit:
+        return Unit(claims=[Claim(CLAIM, ("request 1", name))], writes=[Write(NOTE, (name, 1))])
+
+    results = await asyncio.gather(
+        *(store.group.commit(unit(name)) for name in ("first", "second", "third")), return_exceptions=True
+    )
+
+    assert results[0] is None
+    assert all(isinstance(result, AlreadyClaimed) for result in results[1:])
+    assert await notes(store) == ["first"]
+    assert await store.pool.fetchval("SELECT body FROM requests") == "first"
+
+
+async def test_a_key_claimed_in_an_earlier_transaction_stays_claimed(store: Database) -> None:
+    await store.group.commit(Unit(claims=[Claim(CLAIM, ("request 1", "first"))]))
+
+    with pytest.raises(AlreadyClaimed, match="request 1"):
+        await store.group.commit(Unit(claims=[Claim(CLAIM, ("request 1", "late"))], writes=[Write(NOTE, ("late", 1))]))
+
+    assert await notes(store) == []
+
+
+async def test_a_unit_that_lost_one_claim_gives_its_others_back(store: Database) -> None:
+    await store.group.commit(Unit(claims=[Claim(CLAIM, ("taken", "before"))]))
+    loser = Unit(claims=[Claim(OTHER_CLAIM, ("name",)), Claim(CLAIM, ("taken", "loser"))])
+    winner = Unit(claims=[Claim(OTHER_CLAIM, ("name",))], writes=[Write(NOTE, ("winner", 1))])
+
+    results = await asyncio.gather(store.group.commit(loser), store.group.commit(winner), return_exceptions=True)
+
+    assert isinstance(results[0], AlreadyClaimed)
+    assert results[1] is None
+    assert await notes(store) == ["winner"]
+
+
+async def test_a_lone_unit_that_lost_one_claim_leaves_nothing_behind(store: Database) -> None:
+    await store.group.commit(Unit(claims=[Claim(CLAIM, ("taken", "before"))]))
+
+    with pytest.raises(AlreadyClaimed):
+        await store.group.commit(Unit(claims=[Claim(OTHER_CLAIM, ("name",)), Claim(CLAIM, ("taken", "loser"))]))
+
+    assert await store.pool.fetchval("SELECT count(*) FROM names") == 0
+
+
+async def test_a_bad_unit_does_not_fail_its_neighbours(store: Database) -> None:
+    results = await asyncio.gather(
+        *(store.group.commit(Unit(writes=[Write(NOTE, (str(n), -1 if n == 3 else n))])) for n in range(6)),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for n, result in enumerate(results) if n == 3] == [asyncpg.CheckViolationError]
+    assert [result for n, result in enumerate(results) if n != 3] == [None] * 5
+    assert sorted(await notes(store)) == ["0", "1", "2", "4", "5"]
+
+
+async def test_of_several_writes_to_one_row_the_last_stands(store: Database) -> None:
+    await asyncio.gather(*(store.group.commit(Unit(writes=[Write(SET, ("key", n))])) for n in range(10)))
+
+    assert await store.pool.fetchval("SELECT value FROM states") == 9
+
+
+async def test_conditional_operations_write_only_what_is_newer(store: Database) -> None:
+    await store.group.commit(Unit(writes=[Write(SET, ("a", 5)), Write(SET, ("b", 5)), Write(SET, ("c", 5))]))
+
+    await store.group.commit(Unit(writes=[Write(RAISE, ("a", 4)), Write(CHANGE, ("b", 6)), Write(REMOVE, ("c",))]))
+
+    rows = await store.pool.fetch("SELECT key, value FROM states ORDER BY key")
+    assert [tuple(row) for row in rows] == [("a", 5), ("b", 6)]
+
+
+async def test_a_full_queue_is_refused_at_once(store: Database) -> None:
+    small = GroupCommit(store.pool, capacity=2)
+    waiting = [asyncio.create_task(small.commit(Unit(writes=[Write(NOTE, ("x", 1))]))) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Overloaded):
+        await small.commit(Unit(writes=[Write(NOTE, ("x", 1))]))
+
+    await small.start()
+    await asyncio.gather(*waiting)
+    await small.stop()
+
+
+async def test_what_waits_at_stop_is_committed_and_later_units_are_refused(store: Database) -> None:
+    waiting = asyncio.create_task(store.group.commit(Unit(writes=[Write(NOTE, ("last", 1))])))
+    await asyncio.sleep(0)
+
+    await store.group.stop()
+
+    await waiting
+    assert await notes(store) == ["last"]
+    with pytest.raises(StoreUnavailable):
+        await store.group.commit(Unit(writes=[Write(NOTE, ("late", 1))]))
+
+
+async def test_a_caller_that_gave_up_does_not_stop_the_commit_of_its_neighbours(store: Database) -> None:
+    tasks = [asyncio.create_task(store.group.commit(Unit(writes=[Write(NOTE, (str(n), 1))]))) for n in range(3)]
+    await asyncio.sleep(0)
+
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert {"0", "2"} <= set(await notes(store))
+
+
+async def test_each_units_own_order_is_kept_when_rows_are_grouped() -> None:
+    first = [Write(SET, ("x", 1)), Write(NOTE, ("n", 1))]
+    second = [Write(NOTE, ("m", 1)), Write(SET, ("y", 1))]
+
+    groups = arrange([first, second])
+
+    assert [(op, rows) for op, rows in groups] == [
+        (SET, [("x", 1)]),
+        (NOTE, [("n", 1), ("m", 1)]),
+        (SET, [("y", 1)]),
+    ]
