@@ -32,7 +32,7 @@ from dccemu_inventory.bootstrap import build
 from dccemu_inventory.settings import Settings
 from dccemu_runtime.bus import Message
 from dccemu_runtime.http import problem
-from dccemu_runtime.outbox import message_of
+from dccemu_runtime.outbox import Outbox, message_of
 from dccemu_runtime.roles import drop
 from dccemu_runtime.service import Runtime, Service
 
@@ -52,6 +52,7 @@ class Inventory:
         self.replies: dict[str, InventoryReply] = {}
         self.alerts: list[DccAlertOrder] = []
         self._number = 0
+        self._ears: list[Any] = []
         app = FastAPI()
         problem.install(app)
         assert service.admin is not None
@@ -83,11 +84,11 @@ class Inventory:
             self.alerts += [DccAlertOrder.from_bytes(message.value) for message in batch]
 
         bus = self.runtime.bus
-        await bus.subscribe([INVENTORY_DEVICES.name], "test", devices, replay=True)
-        await bus.subscribe([INVENTORY_REGISTRATIONS.name], "test", points, replay=True)
-        await bus.subscribe([INVENTORY_PARTIES.name], "test", parties, replay=True)
-        await bus.subscribe([INVENTORY_REPLIES.name], "gateway", replies)
-        await bus.subscribe([GATEWAY_ALERTS.name], "gateway", alerts)
+        self._ears.append(await bus.subscribe([INVENTORY_DEVICES.name], "test", devices, replay=True))
+        self._ears.append(await bus.subscribe([INVENTORY_REGISTRATIONS.name], "test", points, replay=True))
+        self._ears.append(await bus.subscribe([INVENTORY_PARTIES.name], "test", parties, replay=True))
+        self._ears.append(await bus.subscribe([INVENTORY_REPLIES.name], "gateway", replies))
+        self._ears.append(await bus.subscribe([GATEWAY_ALERTS.name], "gateway", alerts))
 
     def device(self, eui: str) -> DeviceFact:
         found = self.index.device(eui)
@@ -140,14 +141,23 @@ class Inventory:
             **fields,
         )
         await self.runtime.bus.publish([message_of(outcome)])
+        await self.eventually(lambda: self.taken(outcome.id))
         await self.settled()
         return outcome
+
+    async def taken(self, message_id: str) -> bool:
+        """Whether the inventory has dealt with a message."""
+        database = next(part for part in self.service.components if isinstance(part, Outbox))._database
+        return await database.pool.fetchval("SELECT 1 FROM inbox WHERE id = $1", message_id) is not None
 
     async def settled(self) -> None:
         """Wait until what was sent so far has been dealt with: a request of no effect is answered after it."""
         mark = self.request_message("8.3", "DecommissionDevice DeviceID=00-00-00-00-00-00-00-00")
         await self.runtime.bus.publish([message_of(mark)])
         await self.eventually(lambda: mark.id in self.replies)
+        # Facts were sent before the reply, on other topics: let their listeners run.
+        for ear in self._ears:
+            await ear.caught_up()
 
     def alerts_of(self, code: str) -> list[DccAlertOrder]:
         return [alert for alert in self.alerts if alert.code == code]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastapi import APIRouter
+
 from dccemu_contracts.inventory import CommandOutcome, InventoryRequest
 from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_contracts.topics import INVENTORY_DEVICES, INVENTORY_PARTIES, INVENTORY_REGISTRATIONS
@@ -12,14 +14,21 @@ from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.service import Listener, Runtime, Service
 from dccemu_runtime.snapshots import Owner
 
+from .adapters.device_certificates import DeviceCertificates
 from .adapters.records import Records
 from .adapters.views import Views
 from .entrypoints.admin import admin_routes
+from .entrypoints.admin_market import party_routes, product_routes, registration_routes
 from .entrypoints.http import create_app
 from .settings import Settings
 from .usecases.administration import Administration
 from .usecases.answers import Answers
 from .usecases.dcc import DccParties
+from .usecases.documents import Documents
+from .usecases.feeds import Feeds
+from .usecases.hubs import Hubs
+from .usecases.parties import Parties
+from .usecases.products import Products
 from .usecases.requests import Requests
 from .usecases.seeding import Seeding
 
@@ -62,6 +71,17 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     requests = Requests(records, journal, dcc, clock, entropy)
     answers = Answers(records, journal, clock, entropy)
     administration = Administration(database, records, dcc, clock)
+    feeds = Feeds(database, records, clock, entropy, check_digits=settings.check_digits)
+    certificates = DeviceCertificates(database, runtime)
+    hubs = Hubs(database, records, dcc, clock, certificates.has)
+    products = Products(database, records, clock)
+    parties = Parties(database, records, clock, entropy, settings.registry_entry)
+    admin = admin_routes(views, administration, seeding, clock)
+    market = APIRouter()
+    market.include_router(admin)
+    market.include_router(party_routes(parties, views))
+    market.include_router(registration_routes(feeds, Documents(database, clock), views))
+    market.include_router(product_routes(products, hubs, views, clock))
     consumer = Consumer(runtime.bus, database, NAME)
     consumer.on(InventoryRequest, requests.carry_out)
     consumer.on(CommandOutcome, answers.apply)
@@ -76,10 +96,10 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     )
     service = Service(
         NAME,
-        admin=admin_routes(views, administration, seeding, clock),
+        admin=market,
         journal=journal,
-        components=[_Closing(database, journal), outbox, owner, consumer],
+        components=[_Closing(database, journal), outbox, owner, certificates, consumer],
     )
-    app = create_app(views, service.unready, settings.max_body_bytes)
+    app = create_app(views, feeds, service.unready, settings.feed_max_bytes)
     service.listeners = [Listener("inventory", app, host=settings.host, port=settings.port)]
     return service

@@ -20,3 +20,4 @@ class Settings(ServiceSettings):
         default=False,
         description="refuse MPxNs with wrong check digits in registration files (the templates have some)",
     )
+    feed_max_bytes: int = Field(default=256 * 1024 * 1024, ge=1024, description="largest registration file")

@@ -147,7 +147,17 @@ feeds = Table(
     Column("accepted", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("response", Text, nullable=False),
+    # The file itself, only while it is held for a missing generation.
+    Column("content", Text),
     PrimaryKeyConstraint("provider", "generation"),
+)
+
+#: Registration Data Providers with the network operators that they serve; those are jointly liable for the provider.
+providers = Table(
+    "providers",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("networks", ARRAY(Text), nullable=False),
 )
 
 #: Incidents raised by the inventory itself (a bad registration file).
@@ -173,6 +183,18 @@ wan_areas = Table(
     Column("technology", Text, nullable=False),
     Column("addresses", ARRAY(Text), nullable=False),
     PrimaryKeyConstraint("post_code", "region"),
+)
+
+#: Elements of the User Entry Process that are done, by Party and User Role.
+entry_elements = Table(
+    "entry_elements",
+    metadata,
+    Column("user_", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("element", Text, primary_key=True),
+    Column("done_at", DateTime(timezone=True), nullable=False),
+    # A Party may rely on an earlier proof of a shared system: whose it was.
+    Column("proven_by", Text),
 )
 
 #: Panel decisions on rights after an Event of Default.

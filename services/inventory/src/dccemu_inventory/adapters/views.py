@@ -72,6 +72,42 @@ class Views:
         rows = await self._pool.fetch("SELECT body FROM parties WHERE NOT removed ORDER BY party")
         return [json.loads(row[0]) for row in rows]
 
+    async def entry_elements(self, user: str, role: str) -> list[Json]:
+        """List the elements of the User Entry Process that are done."""
+        query = "SELECT element, done_at, proven_by FROM entry_elements WHERE user_ = $1 AND role = $2 ORDER BY done_at"
+        return [_plain(row) for row in await self._pool.fetch(query, user, role)]
+
+    async def identifiers(self) -> list[Json]:
+        """List the EUI-64s given out."""
+        rows = await self._pool.fetch("SELECT eui, party, purpose, given_at FROM identifiers ORDER BY eui")
+        return [_plain(row) for row in rows]
+
+    async def suspensions(self) -> list[Json]:
+        """List suspensions of rights."""
+        rows = await self._pool.fetch(
+            'SELECT id, party, right_ AS "right", services, state, requested_at, approved_at, lifted_at, detail'
+            " FROM suspensions ORDER BY requested_at"
+        )
+        return [{**_plain(row), "detail": json.loads(row["detail"])} for row in rows]
+
+    async def providers(self) -> list[Json]:
+        """List Registration Data Providers."""
+        return [dict(row) for row in await self._pool.fetch("SELECT provider, networks FROM providers ORDER BY 1")]
+
+    async def feeds(self, provider: str | None) -> list[Json]:
+        """List registration files, newest first."""
+        rows = await self._pool.fetch(
+            "SELECT provider, generation, kind, fuel, received_at, status, accepted, rejected, response FROM feeds"
+            " WHERE $1::text IS NULL OR provider = $1 ORDER BY received_at DESC, generation DESC LIMIT 1000",
+            provider,
+        )
+        return [_plain(row) for row in rows]
+
+    async def incidents(self) -> list[Json]:
+        """List Incidents."""
+        rows = await self._pool.fetch("SELECT id, at, kind, subject, detail, closed_at FROM incidents ORDER BY at DESC")
+        return [_plain(row) for row in rows]
+
 
 def _plain(row: Any) -> Json:
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
