@@ -1,8 +1,8 @@
 """The XML signature profile of DUIS: one shape, both ways (duis.md section 7)."""
 
 from .names import name_key, same_name
-from .sign import XMLSigner, canonical_unsigned, sign
-from .verify import SignerKeys, VerifiedDocument, find_signature, verify
+from .signing import XMLSigner, canonical_unsigned, sign
+from .verification import SignerKeys, VerifiedDocument, find_signature, verify
 
 __all__ = [
     "SignerKeys",

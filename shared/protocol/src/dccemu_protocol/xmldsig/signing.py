@@ -19,21 +19,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from ..duis.document import DEFAULT, Element, Limits, parse_document
-from ..duis.names import DS, SIGNATURE
+from ..duis.names import SIGNATURE
 from ..errors import ProtocolError
-from .profile import ECDSA_SHA256, ENVELOPED, EXCLUSIVE_C14N
-from .profile import SHA256 as SHA256_URI
+from .form import CANONICAL_INFO, INFO_END, SIGNATURE_START
 
 DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
-_INFO_INNER: Final = (
-    f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
-    f'<ds:SignatureMethod Algorithm="{ECDSA_SHA256}"></ds:SignatureMethod>'
-    f'<ds:Reference URI=""><ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"></ds:Transform></ds:Transforms>'
-    f'<ds:DigestMethod Algorithm="{SHA256_URI}"></ds:DigestMethod><ds:DigestValue>'
-).encode()
-_INFO_END: Final = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
-_CANONICAL_INFO: Final = f'<ds:SignedInfo xmlns:ds="{DS}">'.encode() + _INFO_INNER
-_SIGNATURE_START: Final = f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>'.encode() + _INFO_INNER
 
 
 class XMLSigner:
@@ -77,7 +67,7 @@ class XMLSigner:
             The signed document with an XML declaration.
         """
         digest = base64.b64encode(sha256(document).digest())
-        der = self._key.sign(_CANONICAL_INFO + digest + _INFO_END, self._algorithm)
+        der = self._key.sign(CANONICAL_INFO + digest + INFO_END, self._algorithm)
         r, s = decode_dss_signature(der)
         value = base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
         end = document.rindex(b"</")
@@ -85,9 +75,9 @@ class XMLSigner:
             (
                 DECLARATION,
                 document[:end],
-                _SIGNATURE_START,
+                SIGNATURE_START,
                 digest,
-                _INFO_END,
+                INFO_END,
                 b"<ds:SignatureValue>",
                 value,
                 self._tail,

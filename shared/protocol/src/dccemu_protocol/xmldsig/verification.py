@@ -26,6 +26,7 @@ from lxml import etree
 from ..duis.document import Element
 from ..duis.names import SIGNATURE, local_name
 from ..errors import ProtocolError
+from . import form
 from .profile import STRUCTURE, TEXT_BEARING, ds
 
 _ECDSA: Final = ec.ECDSA(SHA256())
@@ -120,6 +121,39 @@ def _serial(text: str) -> int:
     return int(digits)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a Signature says: values as text, and the octets that its value signs."""
+
+    signed_info: bytes
+    digest: str
+    value: str
+    issuer: str
+    serial: int
+
+
+def _read_claim(signature: Element) -> _Claim:
+    found = form.SIGNATURE.match(etree.tostring(signature, method="c14n", exclusive=True, with_comments=False))
+    if found is not None:
+        digest, value, issuer, serial = found.groups()
+        return _Claim(
+            form.CANONICAL_INFO + digest + form.INFO_END,
+            digest.decode(),
+            value.replace(b"&#xD;", b"").decode(),
+            issuer.decode().strip(_XML_SPACE),
+            int(serial),
+        )
+    texts: dict[str, str] = {}
+    _check_shape(signature, ds("Signature"), texts)
+    return _Claim(
+        etree.tostring(signature[0], method="c14n", exclusive=True, with_comments=False),
+        texts["DigestValue"],
+        texts["SignatureValue"],
+        texts["X509IssuerName"].strip(_XML_SPACE),
+        _serial(texts["X509SerialNumber"]),
+    )
+
+
 def _detach(signature: Element) -> None:
     """Take the Signature out and leave the white space around it, as the enveloped transform does."""
     root = signature.getparent()
@@ -151,12 +185,10 @@ def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
         ``SIGNATURE_SIGNER_UNKNOWN``, ``SIGNATURE_DIGEST`` or ``SIGNATURE_VALUE``.
     """
     signature = find_signature(root)
-    texts: dict[str, str] = {}
-    _check_shape(signature, ds("Signature"), texts)
-    digest = _octets(texts["DigestValue"], 32, "DigestValue")
-    value = _octets(texts["SignatureValue"], 64, "SignatureValue")
-    issuer = texts["X509IssuerName"].strip(_XML_SPACE)
-    serial = _serial(texts["X509SerialNumber"])
+    claim = _read_claim(signature)
+    digest = _octets(claim.digest, 32, "DigestValue")
+    value = _octets(claim.value, 64, "SignatureValue")
+    issuer, serial = claim.issuer, claim.serial
     key = keys.find(issuer, serial)
     if key is None:
         raise _refuse(
@@ -164,12 +196,11 @@ def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
         )
     if not isinstance(key.curve, ec.SECP256R1):
         raise _refuse("SIGNATURE_PROFILE", f"the signer's key is on {key.curve.name}, not P-256", "KeyInfo")
-    signed_info = etree.tostring(signature[0], method="c14n", exclusive=True, with_comments=False)
     _detach(signature)
     covered = etree.tostring(root, method="c14n", exclusive=False, with_comments=False)
     if not hmac.compare_digest(sha256(covered).digest(), digest):
         raise _refuse("SIGNATURE_DIGEST", "the document is not the one that was signed", "DigestValue")
-    _check_value(key, value, signed_info)
+    _check_value(key, value, claim.signed_info)
     return VerifiedDocument(root, issuer, serial)
 
 
