@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import problem
@@ -40,14 +42,15 @@ class BodyLimit:
 
         async def noted(message: Message) -> None:
             nonlocal started
+            if seen > self._limit and not started:
+                return  # what the application says of the exception is not the reason
             started = True
             await send(message)
 
-        try:
+        with suppress(_TooLarge):
             await self._app(scope, counted, noted)
-        except _TooLarge:
-            if not started:
-                await self._refuse(scope, receive, send)
+        if seen > self._limit and not started:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = problem.response(

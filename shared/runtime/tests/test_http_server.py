@@ -1,0 +1,334 @@
+"""The HTTP server: client certificates reach the application, and nobody can hold a connection for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+import pytest_asyncio
+import trustme
+from cryptography import x509
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from dccemu_runtime.http import app as applications
+from dccemu_runtime.http.problem import Problem
+from dccemu_runtime.http.server import Bounds, Server
+
+pytestmark = pytest.mark.asyncio
+Serve = Callable[..., Awaitable[Server]]
+
+
+@pytest_asyncio.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """``await serve(app, ...)``: a started server on a free port."""
+    servers: list[Server] = []
+
+    async def start(app: ASGIApp, **options: object) -> Server:
+        server = Server(app, **options)  # type: ignore[arg-type]
+        await server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        await server.stop()
+
+
+async def common_name(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the common name in the client's certificate."""
+    der = scope["state"]["peer_certificate"]
+    name = "nobody" if der is None else x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(name))]})
+    await send({"type": "http.response.body", "body": name.encode()})
+
+
+async def echo_length(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the body and answer with its length."""
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    text = str(length).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]})
+    await send({"type": "http.response.body", "body": text})
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_context(authority: trustme.CA, mode: ssl.VerifyMode) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = mode
+    return context
+
+
+def client_context(authority: trustme.CA, name: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    if name is not None:
+        authority.issue_cert(f"{name}@example.org", common_name=name).configure_cert(context)
+    return context
+
+
+async def test_the_client_certificate_reaches_the_application(serve: Serve, authority: trustme.CA) -> None:
+    server = await serve(common_name, tls=server_context(authority, ssl.CERT_REQUIRED))
+
+    async with httpx.AsyncClient(verify=client_context(authority, "Party One")) as client:
+        answers = [await client.get(server.url) for _ in range(3)]
+
+    assert all("Party One" in answer.text for answer in answers)
+
+
+async def test_each_connection_has_its_own_certificate(serve: Serve, authority: trustme.CA) -> None:
+    server = await serve(common_name, tls=server_context(authority, ssl.CERT_OPTIONAL))
+
+    async def ask(name: str | None) -> str:
+        async with httpx.AsyncClient(verify=client_context(authority, name)) as client:
+            return (await client.get(server.url)).text
+
+    one, two, none = await asyncio.gather(ask("Party One"), ask("Party Two"), ask(None))
+
+    assert "Party One" in one
+    assert "Party Two" in two
+    assert none == "nobody"
+
+
+async def test_a_resumed_session_still_tells_whose_it_is(serve: Serve, authority: trustme.CA) -> None:
+    server = await serve(common_name, tls=server_context(authority, ssl.CERT_REQUIRED))
+    context = client_context(authority, "Party One")
+
+    def exchange(session: ssl.SSLSession | None) -> tuple[str, bool, ssl.SSLSession | None]:
+        with (
+            socket.create_connection(("127.0.0.1", server.port), 5) as raw,
+            context.wrap_socket(raw, server_hostname="127.0.0.1", session=session) as tls,
+        ):
+            tls.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            data = b""
+            while chunk := tls.recv(4096):
+                data += chunk
+            return data.decode(), bool(tls.session_reused), tls.session
+
+    _, _, session = await asyncio.to_thread(exchange, None)
+    text, _reused, _ = await asyncio.to_thread(exchange, session)
+
+    assert "Party One" in text
+
+
+async def test_a_client_without_a_certificate_is_not_let_in(serve: Serve, authority: trustme.CA) -> None:
+    server = await serve(common_name, tls=server_context(authority, ssl.CERT_REQUIRED))
+
+    async with httpx.AsyncClient(verify=client_context(authority, None)) as client:
+        with pytest.raises(httpx.HTTPError):
+            await client.get(server.url)
+
+
+async def test_plain_http_has_no_certificate(serve: Serve) -> None:
+    server = await serve(common_name)
+
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(server.url)).text == "nobody"
+
+
+async def raw(port: int, *parts: bytes, close: bool = False) -> bytes:
+    """Send ``parts`` and read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    async with asyncio.timeout(10):
+        data = await reader.read()
+    writer.close()
+    return data
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc"],
+    ids=["nothing", "half of the headers", "half of the body"],
+)
+async def test_a_client_that_stalls_is_answered_408_and_let_go(serve: Serve, sent: bytes) -> None:
+    server = await serve(echo_length, bounds=Bounds(header_time=0.2, body_time=0.2))
+
+    answer = await raw(server.port, sent)
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"status": 408' in answer
+
+
+async def test_a_client_that_sends_an_octet_now_and_then_gains_nothing(serve: Serve) -> None:
+    server = await serve(echo_length, bounds=Bounds(header_time=0.3))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    answered = asyncio.create_task(reader.read())
+
+    for octet in b"POST / HTTP/1.1\r\nx-padding: " + b"a" * 1000:
+        if answered.done():
+            break
+        writer.write(bytes([octet]))
+        await asyncio.wait([answered], timeout=0.02)
+
+    assert (await answered).startswith(b"HTTP/1.1 408")
+    writer.close()
+
+
+async def test_a_kept_connection_may_rest_longer_than_headers_may_take(serve: Serve, eventually: object) -> None:
+    server = await serve(echo_length, bounds=Bounds(header_time=0.1, idle_time=30))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
+    writer.write(request)
+    first = await reader.readuntil(b"\r\n\r\n3")
+    rest = asyncio.create_task(reader.readuntil(b"\r\n\r\n3"))
+    await asyncio.wait([rest], timeout=0.3)
+
+    writer.write(request)
+
+    async with asyncio.timeout(5):
+        assert (await rest).startswith(b"HTTP/1.1 200")
+    assert first.startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_more_connections_than_allowed_are_refused_at_once(serve: Serve) -> None:
+    server = await serve(echo_length, bounds=Bounds(connections=2))
+    kept = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
+    for _reader, writer in kept:
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\na")
+    for reader, _writer in kept:
+        await reader.readuntil(b"\r\n\r\n1")
+
+    answer = await raw(server.port)
+
+    assert answer.startswith(b"HTTP/1.1 503")
+    for _reader, writer in kept:
+        writer.close()
+
+
+async def test_connections_of_one_certificate_are_counted(serve: Serve, authority: trustme.CA) -> None:
+    server = await serve(
+        common_name,
+        tls=server_context(authority, ssl.CERT_REQUIRED),
+        bounds=Bounds(connections_per_certificate=1),
+    )
+    greedy, modest = client_context(authority, "Greedy"), client_context(authority, "Modest")
+
+    async with (
+        httpx.AsyncClient(verify=greedy) as first,
+        httpx.AsyncClient(verify=greedy) as second,
+        httpx.AsyncClient(verify=modest) as other,
+    ):
+        assert (await first.get(server.url)).status_code == 200
+        refused = await second.get(server.url)
+        assert refused.status_code == 503
+        assert (await other.get(server.url)).status_code == 200
+
+
+async def test_a_body_over_the_limit_is_413(serve: Serve) -> None:
+    app = applications.create("test", max_body_bytes=2048)
+
+    @app.post("/take")
+    async def take(body: dict[str, str]) -> str:
+        return "taken"
+
+    server = await serve(app)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 100
+
+    async with httpx.AsyncClient() as client:
+        declared = await client.post(server.url + "/take", content=b"x" * 4096)
+        streamed = await client.post(server.url + "/take", content=chunks())
+
+    assert [declared.status_code, streamed.status_code] == [413, 413]
+    assert declared.json()["code"] == streamed.json()["code"] == "BODY_TOO_LARGE"
+
+
+async def test_requests_in_hand_are_finished_at_stop() -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        entered.set()
+        await leave.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    server = Server(slow)
+    await server.start()
+    async with httpx.AsyncClient() as client:
+        asking = asyncio.create_task(client.get(server.url))
+        await entered.wait()
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0)
+        leave.set()
+
+        assert (await asking).status_code == 204
+        await stopping
+
+
+async def test_garbage_is_400(serve: Serve) -> None:
+    server = await serve(echo_length)
+
+    assert (await raw(server.port, b"\x16\x03\x01 not HTTP\r\n\r\n")).startswith(b"HTTP/1.1 400")
+
+
+async def test_probes_tell_what_is_missing(serve: Serve) -> None:
+    unmet = ["certificates are missing"]
+    server = await serve(applications.create("test", unready=lambda: list(unmet)))
+
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.get("/livez")).status_code == 200
+        before = await client.get("/readyz")
+        unmet.clear()
+        after = await client.get("/readyz")
+
+    assert (before.status_code, after.status_code) == (503, 200)
+    assert before.json()["unmet"] == ["certificates are missing"]
+    assert before.headers["content-type"] == "application/problem+json"
+
+
+async def test_errors_are_problem_documents(serve: Serve) -> None:
+    app = applications.create("test")
+
+    @app.get("/refuse/{number}")
+    async def refuse(number: int) -> None:
+        raise Problem(409, "there is one already", code="TWICE")
+
+    server = await serve(app)
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        answers = [await client.get(path) for path in ("/refuse/1", "/refuse/x", "/nothing")]
+
+    assert [answer.status_code for answer in answers] == [409, 422, 404]
+    assert all(answer.headers["content-type"] == "application/problem+json" for answer in answers)
+    assert answers[0].json()["code"] == "TWICE"
+    assert answers[1].json()["errors"][0]["place"] == "path/number"
+
+
+async def test_the_docs_page_works_offline(serve: Serve) -> None:
+    server = await serve(applications.create("test"))
+
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        page = await client.get("/docs")
+        document = await client.get("/openapi.json")
+
+    assert "TEST ONLY" in page.text
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert document.json()["info"]["title"] == "test"
+
+
+async def test_upstream_still_has_what_the_protocol_relies_on() -> None:
+    source = inspect.getsource(HttpToolsProtocol)
+
+    assert '"state": self.app_state.copy()' in source
+    for name in ("on_message_begin", "on_headers_complete", "on_message_complete", "connection_made", "shutdown"):
+        assert callable(getattr(HttpToolsProtocol, name))
