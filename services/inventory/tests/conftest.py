@@ -51,6 +51,7 @@ class Inventory:
         self.parties: dict[str, PartyFact] = {}
         self.replies: dict[str, InventoryReply] = {}
         self.alerts: list[DccAlertOrder] = []
+        self.scenario = SCENARIOS / "rtds.yaml"
         self._number = 0
         self._ears: list[Any] = []
         app = FastAPI()
@@ -194,6 +195,7 @@ async def inventory(
     settings = Settings(database_url=postgres_url, database_schema=schema, scenario=scenario_file)
     service = await build(settings, runtime)
     running = Inventory(service, runtime, eventually)
+    running.scenario = scenario_file
     await running.listen()
     await service.start()
     await eventually(lambda: len(running.index) > 0 and running.parties)
