@@ -83,9 +83,12 @@ class UseCase:
 
 
 def version_number(text: str) -> tuple[int, ...]:
-    """The leading numbers of ``4.3`` as numbers that compare; none of a text that is no version."""
+    """The leading numbers of ``4.3`` as numbers that compare (``4`` as ``4.0``); none of a text that is no version."""
     found = _VERSION.match(text)
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    if found is None:
+        return ()
+    numbers = tuple(int(part) for part in found[1].split("."))
+    return numbers if len(numbers) > 1 else (*numbers, 0)
 
 
 def _service(spec: Json) -> Service:
