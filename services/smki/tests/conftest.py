@@ -65,6 +65,7 @@ class House:
     runtime: Runtime
     client: httpx.AsyncClient
     admin: httpx.AsyncClient
+    schema: str
     heard: list[Contract] = field(default_factory=list)
     version: int = 0
 
@@ -189,6 +190,7 @@ async def open_house(postgres_url: str, runtime: Runtime, tmp_path: Path) -> Asy
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(admin, raise_app_exceptions=False), base_url="http://admin"
             ),
+            schema,
             heard,
         )
         houses.append(house)

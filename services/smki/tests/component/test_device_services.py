@@ -165,49 +165,49 @@ def organisation() -> str:
     return base64.b64encode(csr.build_organisation_csr(key, Eui64.parse(SUPPLIER), 2, Usage.DIGITAL_SIGNATURE)).decode()
 
 
-@pytest.mark.parametrize(
-    ("text", "status", "code"),
-    [
-        ("AAAA", "CSR_ERROR", "CR:AA1"),
-        ("no base64", "CSR_ERROR", "CR:AA1"),
-        ("A" * 5000, "CSR_ERROR", "CR:AA2"),
-        (other_curve(), "CSR_ERROR", "CR:AA3"),
-        (tampered(), "CSR_ERROR", "CR:AA5"),
-        (organisation(), "CSR_ERROR", "CR:AA6"),
-        ("-----BEGIN CERTIFICATE REQUEST-----", "CSR_ERROR", "CR:AA1"),
-        ("&#233;", "CSR_ERROR", "CR:AA1"),
-    ],
+BAD_CSRS = (
+    ("AAAA", "CSR_ERROR", "CR:AA1"),
+    ("no base64", "CSR_ERROR", "CR:AA1"),
+    ("A" * 5000, "CSR_ERROR", "CR:AA2"),
+    (other_curve(), "CSR_ERROR", "CR:AA3"),
+    (tampered(), "CSR_ERROR", "CR:AA5"),
+    (organisation(), "CSR_ERROR", "CR:AA6"),
+    ("-----BEGIN CERTIFICATE REQUEST-----", "CSR_ERROR", "CR:AA1"),
+    ("&#233;", "CSR_ERROR", "CR:AA1"),
 )
-async def test_a_bad_csr_gets_its_code(house: House, text: str, status: str, code: str) -> None:
-    root = await send(house, ad_hoc(text))
-
-    assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == (status, code)
-    assert root.get("ID") == "m1"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"\xff\xfe<",
-        b"<a/>",
-        b"<DeviceCertificateSigningRequest/>",
-        b'<DeviceCertificateSigningRequest ID="'
-        + b"x" * 33
-        + b'"><Version>1.0</Version></DeviceCertificateSigningRequest>',
-        ad_hoc("AAAA").replace(b"1.0", b"2.0"),
-        ad_hoc("AAAA").replace(b"</Version>", b"</Version><Version>1.0</Version>"),
-        b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + ad_hoc("&b;"),
-        b"<?xml-stylesheet href='x'?>" + ad_hoc("AAAA"),
-        b"<DeviceCertificateSigningRequest>" * 500,
-        ad_hoc("\xe9").replace("é".encode(), b"\xe9"),
-        b"<a " + b" ".join(b'a%d="1"' % n for n in range(5000)) + b"/>",
-    ],
+async def test_a_bad_csr_gets_its_code(house: House) -> None:
+    for text, status, code in BAD_CSRS:
+        root = await send(house, ad_hoc(text))
+
+        assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == (status, code), text[:60]
+        assert root.get("ID") == "m1"
+
+
+BAD_MESSAGES = (
+    b"",
+    b"\xff\xfe<",
+    b"<a/>",
+    b"<DeviceCertificateSigningRequest/>",
+    b'<DeviceCertificateSigningRequest ID="'
+    + b"x" * 33
+    + b'"><Version>1.0</Version></DeviceCertificateSigningRequest>',
+    ad_hoc("AAAA").replace(b"1.0", b"2.0"),
+    ad_hoc("AAAA").replace(b"</Version>", b"</Version><Version>1.0</Version>"),
+    b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + ad_hoc("&b;"),
+    b"<?xml-stylesheet href='x'?>" + ad_hoc("AAAA"),
+    b"<DeviceCertificateSigningRequest>" * 500,
+    ad_hoc("\xe9").replace("é".encode(), b"\xe9"),
+    b"<a " + b" ".join(b'a%d="1"' % n for n in range(5000)) + b"/>",
 )
-async def test_a_bad_message_is_a_format_error(house: House, body: bytes) -> None:
-    root = await send(house, body)
 
-    assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == ("FORMAT_ERROR", "FM:AA1")
+
+async def test_a_bad_message_is_a_format_error(house: House) -> None:
+    for body in BAD_MESSAGES:
+        root = await send(house, body)
+
+        assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == ("FORMAT_ERROR", "FM:AA1"), body[:80]
 
 
 def batch(items: dict[str, str], message_id: str = "b1") -> bytes:
@@ -346,27 +346,27 @@ async def test_a_batch_in_progress_is_polled_hourly(house: House) -> None:
     assert second.findtext("Error/ErrorCode") == "FM:AA5"
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (b"<SubmitCSRBatch", "FM:AA1"),
-        (b'<SubmitCSRBatch ID="b"><Version>1.0</Version></SubmitCSRBatch>', "FM:AA1"),
-        (batch({"1": "AAAA"}), "FM:AA1"),
-        (batch({"a" * 101: "AAAA"}), "FM:AA1"),
-        (
-            batch({"a": "AAAA"}).replace(b"</SubmitCSRBatch>", b'<DeviceCSR ID="a">A</DeviceCSR></SubmitCSRBatch>'),
-            "FM:AA1",
-        ),
-        (batch({"a": "AAAA"}, "b" * 257), "FM:AA1"),
-        (batch({"a": ""}), "FM:AA1"),
-        (batch({f"a{n}": "A" for n in range(50_001)}), "FM:AA2"),
-    ],
-    ids=["broken", "empty", "digit id", "long id", "repeated id", "long message id", "empty csr", "too many"],
+BAD_BATCHES = (
+    (b"<SubmitCSRBatch", "FM:AA1"),
+    (b'<SubmitCSRBatch ID="b"><Version>1.0</Version></SubmitCSRBatch>', "FM:AA1"),
+    (batch({"1": "AAAA"}), "FM:AA1"),
+    (batch({"a" * 101: "AAAA"}), "FM:AA1"),
+    (
+        batch({"a": "AAAA"}).replace(b"</SubmitCSRBatch>", b'<DeviceCSR ID="a">A</DeviceCSR></SubmitCSRBatch>'),
+        "FM:AA1",
+    ),
+    (batch({"a": "AAAA"}, "b" * 257), "FM:AA1"),
+    (batch({"a": ""}), "FM:AA1"),
+    (batch({f"a{n}": "A" for n in range(50_001)}), "FM:AA2"),
 )
-async def test_a_bad_batch_is_refused_whole(house: House, body: bytes, code: str) -> None:
-    root = await submit(house, body)
 
-    assert (root.findtext("BatchStatus"), root.findtext("Error/ErrorCode")) == ("FORMAT_ERROR", code)
+
+async def test_a_bad_batch_is_refused_whole(house: House) -> None:
+    for body, code in BAD_BATCHES:
+        root = await submit(house, body)
+
+        found = (root.findtext("BatchStatus"), root.findtext("Error/ErrorCode"))
+        assert found == ("FORMAT_ERROR", code), body[:80]
     assert (await house.admin.get("/admin/smki/batches")).json() == []
 
 
@@ -380,9 +380,6 @@ async def test_content_that_changed_after_upload_is_tampered(house: House, event
         return rows[0]["status"] == "PAUSED"
 
     await eventually(spoil)
-    from dccemu_smki.adapters.batch_store import BatchStore  # the table is the place to tamper with
-
-    assert BatchStore is not None
     pool = house.service.components[1]._database.pool  # type: ignore[attr-defined]
     await pool.execute("DELETE FROM batch_items WHERE batch = $1", number)
     await pool.execute(

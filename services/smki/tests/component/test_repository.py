@@ -84,30 +84,33 @@ async def test_nothing_found_is_402(house: House) -> None:
     assert (await retrieve(house, "f" * 40)).status_code == 402
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "<a/>",
-        "<CertificateSearchRequest/>",
-        "<CertificateSearchRequest><CertificateSubjectName/></CertificateSearchRequest>",
-        "<CertificateSearchRequest><CertificateSubjectName>90-B3</CertificateSubjectName></CertificateSearchRequest>",
-        "<CertificateSearchRequest><CertificateSubjectName>90-B3-D5-1F-30-00-00-02</CertificateSubjectName>"
-        "<CertificateSubjectAltName>90-B3-D5-1F-30-00-00-02</CertificateSubjectAltName></CertificateSearchRequest>",
-        "<CertificateSearchRequest><Other>1</Other></CertificateSearchRequest>",
-        '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><CertificateSearchRequest>'
-        "<CertificateSubjectName>&b;</CertificateSubjectName></CertificateSearchRequest>",
-        "<CertificateSearchRequest>" + "<a>" * 400,
-        "\x00",
-    ],
+HOSTILE_SEARCHES = (
+    "",
+    "<a/>",
+    "<CertificateSearchRequest/>",
+    "<CertificateSearchRequest><CertificateSubjectName/></CertificateSearchRequest>",
+    "<CertificateSearchRequest><CertificateSubjectName>90-B3</CertificateSubjectName></CertificateSearchRequest>",
+    "<CertificateSearchRequest><CertificateSubjectName>90-B3-D5-1F-30-00-00-02</CertificateSubjectName>"
+    "<CertificateSubjectAltName>90-B3-D5-1F-30-00-00-02</CertificateSubjectAltName></CertificateSearchRequest>",
+    "<CertificateSearchRequest><Other>1</Other></CertificateSearchRequest>",
+    '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><CertificateSearchRequest>'
+    "<CertificateSubjectName>&b;</CertificateSubjectName></CertificateSearchRequest>",
+    "<CertificateSearchRequest>" + "<a>" * 400,
+    "\x00",
 )
-async def test_search_parameters_that_are_not_valid_are_401(house: House, body: str) -> None:
-    assert (await post(house, "certificatesearch", body)).status_code == 401
 
 
-@pytest.mark.parametrize("serial", ["", "xyz", "0x12", "f" * 41, "-1", "１２"])
-async def test_serials_that_are_not_hexadecimal_are_401(house: House, serial: str) -> None:
-    assert (await retrieve(house, serial)).status_code == 401
+async def test_search_parameters_that_are_not_valid_are_401(house: House) -> None:
+    statuses = {body[:80]: (await post(house, "certificatesearch", body)).status_code for body in HOSTILE_SEARCHES}
+
+    assert set(statuses.values()) == {401}, statuses
+
+
+async def test_serials_that_are_not_hexadecimal_are_401(house: House) -> None:
+    serials = ["", "xyz", "0x12", "f" * 41, "-1", "１２"]
+    statuses = {serial: (await retrieve(house, serial)).status_code for serial in serials}
+
+    assert set(statuses.values()) == {401}, statuses
 
 
 async def test_optional_criteria_narrow_the_search(house: House) -> None:

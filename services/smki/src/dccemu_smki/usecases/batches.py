@@ -33,7 +33,6 @@ from .issuing import Press, open_press
 from .subscribers import Subscriber, applicant_of, check_may_submit, find_subscriber
 
 log = structlog.get_logger(__name__)
-CHUNK = 1000
 _SUCCESS = Outcome(ItemStatus.SUCCESS)
 _TAMPERED = Outcome(ItemStatus.WORKFLOW_ERROR, "WF:AA3", "the content changed between upload and parsing")
 _SOURCE = "SEC Appendix M; smki.md section 5.5"
@@ -147,7 +146,7 @@ def unknown(number: int) -> ProtocolError:
     return ProtocolError(UNKNOWN_BATCH, f"there is no batch {number} of this subscriber", source=_SOURCE)
 
 
-async def work_once(smki: Smki, chunk: int = CHUNK) -> bool:
+async def work_once(smki: Smki) -> bool:
     """Bring the oldest open batch one step on; False when there is nothing to do now."""
     number = await smki.batches.next_open()
     if number is None:
@@ -166,7 +165,7 @@ async def work_once(smki: Smki, chunk: int = CHUNK) -> bool:
     if batch.status is not BatchStatus.PROCESSING:
         await _set(smki, number, BatchStatus.PROCESSING)
         return True
-    await _process(smki, number, chunk)
+    await _process(smki, number, smki.settings.batch_chunk)
     return True
 
 
