@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import problem
+
+_DISCARD_SECONDS = 0.5
+_DISCARD_LIMITS = 4
 
 
 class _TooLarge(Exception):
@@ -30,10 +34,12 @@ class BodyLimit:
                 return
         seen = 0
         started = False
+        ended = False
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, ended
             message = await receive()
+            ended = not message.get("more_body", False)
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > self._limit:
@@ -50,9 +56,11 @@ class BodyLimit:
         with suppress(_TooLarge):
             await self._app(scope, counted, noted)
         if seen > self._limit and not started:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, ended)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, ended: bool = False) -> None:
+        if not ended:
+            await self._discard(receive)
         answer = problem.response(
             413,
             f"the body is larger than {self._limit} octets",
@@ -60,3 +68,14 @@ class BodyLimit:
             headers={"Connection": "close"},
         )
         await answer(scope, receive, send)
+
+    async def _discard(self, receive: Receive) -> None:
+        """Read on for a moment: a connection closed on unread octets is reset, and the answer is lost with it."""
+        discarded = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while discarded < _DISCARD_LIMITS * self._limit:
+                    message = await receive()
+                    if message["type"] != "http.request" or not message.get("more_body", False):
+                        return
+                    discarded += len(message.get("body", b""))
