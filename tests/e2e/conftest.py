@@ -21,6 +21,18 @@ SUITES: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.fixture
+def suites() -> dict[str, tuple[str, ...]]:
+    """Options of `dccemu up` for each topology and kind of key material."""
+    return SUITES
+
+
+@pytest.fixture
+def vectors() -> Path:
+    """The folder of published data; it may be absent."""
+    return VECTORS
+
+
 @pytest.fixture(scope="session", params=list(SUITES))
 def dcc(request: pytest.FixtureRequest) -> Iterator[Dcc]:
     """A running suite in each topology and with each kind of key material."""

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dccemu_protocol.duis import parse_document, read_request
 from dccemu_sdk.session import Dcc
 
 ESME = "00-DB-12-34-56-78-90-A0"
@@ -111,13 +110,3 @@ def test_a_device_is_pre_notified_once(dcc: Dcc, request_of: Build) -> None:
 
     assert first.code in {"I0", "I99"}
     assert second.code.startswith("E1202")
-
-
-def test_the_gaining_supplier_takes_over_a_meter(dcc: Dcc, template: Callable[[str], bytes]) -> None:
-    document = template("CS02bSupplierByTransCoS_6.23_IMMEDIATE_SUCCESS")
-    gaining = read_request(parse_document(document)).user
-
-    outcome = dcc.user(str(gaining)).send(document, timeout=60)
-
-    assert outcome.answers[0].response_code == "I99"
-    assert outcome.code in {"I0", "E062304", "E062303", "E062301"}
