@@ -304,5 +304,3 @@ def parties() -> dict[str, str]:
         "network_operator": NETWORK_OPERATOR,
         "load_controller": LOAD_CONTROLLER,
     }
-
-

@@ -1,4 +1,4 @@
-"""Critical Commands: signature, MAC and counter checked by the Device, the answer signed; future dating; credentials."""
+"""Critical Commands: checked by the Device, answered with its signature; future dating; credentials."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def request(counter: int, *items: tuple[dlms.Operation, int, str, int, d.Datum])
     return dlms.encode(
         dlms.AccessRequest(
             dlms.invoke_id(counter),
-            tuple(dlms.Specification(operation, kind, obis(name), number) for operation, kind, name, number, _ in items),
+            tuple(
+                dlms.Specification(operation, kind, obis(name), number) for operation, kind, name, number, _ in items
+            ),
             tuple(value for *_, value in items),
         )
     )
@@ -189,9 +191,7 @@ async def test_cancelling_removes_a_pending_instruction(wan, eventually, parties
 
 @pytest.mark.asyncio
 async def test_the_first_failing_item_stops_the_rest(wan, eventually, parties):
-    await wan.admin.put(
-        f"/admin/devices/{ESME}", json={"state": {"failures": {"9000/0-0:94.44.128.7/4": 2}}}
-    )
+    await wan.admin.put(f"/admin/devices/{ESME}", json={"state": {"failures": {"9000/0-0:94.44.128.7/4": 2}}})
 
     response = await exchange(
         wan, eventually, wan.command(ESME, 0x0043, load_limit(1000, times.NOW), 1000, signer=parties["supplier"])
