@@ -11,6 +11,7 @@ import pytest
 
 from dccemu_protocol.duis import parse_document, read_response
 from dccemu_protocol.identifiers import Eui64
+from dccemu_sdk import GatewayClient
 from dccemu_sdk.session import Dcc
 
 SECONDS_EACH = 2.0
@@ -27,11 +28,16 @@ def forge(dcc: Dcc, hostile: ModuleType, parties: tuple[Eui64, Eui64, Eui64]) ->
     return hostile.Forge(dcc.store, *parties, first_counter=dcc.counters.next())
 
 
-def post(dcc: Dcc, case: Any) -> str | None:
+@pytest.fixture(scope="module")
+def gateway(dcc: Dcc) -> GatewayClient:
+    return dcc.gateway()
+
+
+def post(gateway: GatewayClient, case: Any) -> str | None:
     """Post a case; say what is wrong with the answer, or nothing."""
     body = case.body
     began = time.monotonic()
-    reply = dcc.gateway().post(case.service, body)
+    reply = gateway.post(case.service, body)
     took = time.monotonic() - began
     if reply.status_code >= 500:
         return f"{case.name}: {reply.status_code} {reply.text[:200]}"
@@ -47,9 +53,9 @@ def post(dcc: Dcc, case: Any) -> str | None:
 
 
 def test_nothing_hostile_is_accepted_and_a_good_request_still_works(
-    dcc: Dcc, hostile: ModuleType, forge: Any, parties: tuple[Eui64, Eui64, Eui64]
+    dcc: Dcc, gateway: GatewayClient, hostile: ModuleType, forge: Any, parties: tuple[Eui64, Eui64, Eui64]
 ) -> None:
-    wrong = [found for case in hostile.corpus(forge) if (found := post(dcc, case)) is not None]
+    wrong = [found for case in hostile.corpus(forge) if (found := post(gateway, case)) is not None]
 
     assert wrong == []
     user = dcc.user(str(parties[0]))
@@ -58,13 +64,13 @@ def test_nothing_hostile_is_accepted_and_a_good_request_still_works(
 
 
 def test_refused_documents_leave_a_reason_in_the_journal_and_nothing_else(
-    dcc: Dcc, hostile: ModuleType, forge: Any
+    dcc: Dcc, gateway: GatewayClient, hostile: ModuleType, forge: Any
 ) -> None:
     case = next(case for case in hostile.certificates(forge) if case.name == "another User's signature")
     root = parse_document(case.body)
     request_id = root[0][0].text
 
-    assert post(dcc, case) is None
+    assert post(gateway, case) is None
 
     entries = dcc.admin.wait_for_journal(request_id=request_id, timeout=10)
     assert {entry["outcome"] for entry in entries}.isdisjoint({"accepted", "sent"})
@@ -75,10 +81,12 @@ def test_refused_documents_leave_a_reason_in_the_journal_and_nothing_else(
 
 
 def test_mutants_of_published_templates_never_break_the_gateway(
-    dcc: Dcc, hostile: ModuleType, forge: Any, vectors: Path
+    gateway: GatewayClient, hostile: ModuleType, forge: Any, vectors: Path
 ) -> None:
     templates = sorted((vectors / "duis").glob("*REQUEST_DUIS.XML"))
 
-    wrong = [found for case in hostile.mutants(forge, templates, share=0.02) if (found := post(dcc, case)) is not None]
+    wrong = [
+        found for case in hostile.mutants(forge, templates, share=0.02) if (found := post(gateway, case)) is not None
+    ]
 
     assert wrong == []
