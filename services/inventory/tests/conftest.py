@@ -192,7 +192,9 @@ async def inventory(
 ) -> AsyncIterator[Inventory]:
     """A started inventory, seeded, whose facts have arrived at the test's ears."""
     schema = f"t_inv_{id(runtime):x}"
-    settings = Settings(database_url=postgres_url, database_schema=schema, scenario=scenario_file)
+    settings = Settings(
+        database_url=postgres_url, database_schema=schema, scenario=scenario_file, admin_grace_seconds=0
+    )
     service = await build(settings, runtime)
     running = Inventory(service, runtime, eventually)
     running.scenario = scenario_file

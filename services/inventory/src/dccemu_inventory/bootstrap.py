@@ -20,6 +20,7 @@ from .adapters.views import Views
 from .entrypoints.admin import admin_routes
 from .entrypoints.admin_market import party_routes, product_routes, registration_routes
 from .entrypoints.http import create_app
+from .entrypoints.settling import Settling
 from .settings import Settings
 from .usecases.administration import Administration
 from .usecases.answers import Answers
@@ -76,12 +77,13 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     hubs = Hubs(database, records, dcc, clock, certificates.has)
     products = Products(database, records, clock)
     parties = Parties(database, records, clock, entropy, settings.registry_entry)
-    admin = admin_routes(views, administration, seeding, clock)
+    settling = Settling(database, settings.admin_grace_seconds)
+    admin = admin_routes(views, administration, seeding, clock, settling)
     market = APIRouter()
     market.include_router(admin)
-    market.include_router(party_routes(parties, views))
-    market.include_router(registration_routes(feeds, Documents(database, clock), views))
-    market.include_router(product_routes(products, hubs, views, clock))
+    market.include_router(party_routes(parties, views, settling))
+    market.include_router(registration_routes(feeds, Documents(database, clock), views, settling))
+    market.include_router(product_routes(products, hubs, views, clock, settling))
     consumer = Consumer(runtime.bus, database, NAME)
     consumer.on(InventoryRequest, requests.carry_out)
     consumer.on(CommandOutcome, answers.apply)

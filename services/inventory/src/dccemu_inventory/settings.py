@@ -21,3 +21,6 @@ class Settings(ServiceSettings):
         description="refuse MPxNs with wrong check digits in registration files (the templates have some)",
     )
     feed_max_bytes: int = Field(default=256 * 1024 * 1024, ge=1024, description="largest registration file")
+    admin_grace_seconds: float = Field(
+        default=0.1, ge=0, description="how long a changing admin call waits for other services to take its facts"
+    )

@@ -15,13 +15,16 @@ from dccemu_runtime.http.problem import Problem
 from ..adapters.views import Views
 from ..usecases.administration import Administration
 from ..usecases.seeding import Seeding
+from .settling import Settling
 
 Json = dict[str, Any]
 
 
-def admin_routes(views: Views, administration: Administration, seeding: Seeding, clock: Clock) -> APIRouter:
+def admin_routes(
+    views: Views, administration: Administration, seeding: Seeding, clock: Clock, settling: Settling
+) -> APIRouter:
     """Routes for records, registrations, Parties and reset."""
-    router = APIRouter(prefix="/admin/inventory", tags=["inventory"])
+    router = APIRouter(prefix="/admin/inventory", tags=["inventory"], route_class=settling.route_class())
 
     @router.get("/devices", summary="Inventory records, filtered")
     async def list_devices(

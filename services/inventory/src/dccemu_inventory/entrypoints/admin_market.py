@@ -19,14 +19,15 @@ from ..usecases.feeds import Feeds, described
 from ..usecases.hubs import Hubs
 from ..usecases.parties import Parties
 from ..usecases.products import Products
+from .settling import Settling
 
 Json = dict[str, Any]
 PREFIX = "/admin/inventory"
 
 
-def party_routes(parties: Parties, views: Views) -> APIRouter:
+def party_routes(parties: Parties, views: Views, settling: Settling) -> APIRouter:
     """Accession, User IDs, User Entry Process, suspension of rights."""
-    router = APIRouter(prefix=PREFIX, tags=["Parties"])
+    router = APIRouter(prefix=PREFIX, tags=["Parties"], route_class=settling.route_class())
 
     @router.post("/parties", summary="A Party accedes: it gets a unique Party ID", status_code=201)
     async def accede(values: Annotated[Json, Body()]) -> Json:
@@ -78,9 +79,9 @@ def party_routes(parties: Parties, views: Views) -> APIRouter:
     return router
 
 
-def registration_routes(feeds: Feeds, documents: Documents, views: Views) -> APIRouter:
+def registration_routes(feeds: Feeds, documents: Documents, views: Views, settling: Settling) -> APIRouter:
     """Providers, files received, incidents, documents sent out."""
-    router = APIRouter(prefix=PREFIX, tags=["registration data"])
+    router = APIRouter(prefix=PREFIX, tags=["registration data"], route_class=settling.route_class())
 
     @router.get("/providers", summary="Registration Data Providers and the networks that are liable for them")
     async def providers() -> list[Json]:
@@ -118,9 +119,9 @@ def registration_routes(feeds: Feeds, documents: Documents, views: Views) -> API
     return router
 
 
-def product_routes(products: Products, hubs: Hubs, views: Views, clock: Clock) -> APIRouter:
+def product_routes(products: Products, hubs: Hubs, views: Views, clock: Clock, settling: Settling) -> APIRouter:
     """Certified Products List, hubs of the DCC, duties."""
-    router = APIRouter(prefix=PREFIX, tags=["inventory"])
+    router = APIRouter(prefix=PREFIX, tags=["inventory"], route_class=settling.route_class())
 
     @router.get("/products", summary="The Certified Products List")
     async def list_products() -> list[Json]:
