@@ -84,7 +84,7 @@ class DeviceFacts:
     """What does not change while a Device lives: identity, type, product.
 
     EUI-64s are hexadecimal without hyphens; ``source`` is the meter whose registers a Gas Proxy Function mirrors.
-    ``variant`` is the ESME variant. ``installed`` is the number of seconds from 2000-01-01 to when its registers began to
+    ``variant`` is the ESME variant. ``installed`` is the number of seconds from 2000-01-01 to when registers began to
     count.
     """
 
