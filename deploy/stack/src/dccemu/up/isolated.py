@@ -53,9 +53,11 @@ class Isolated:
 
     def __init__(self, options: Options, database_url: str, broker: str, *, local_broker: bool) -> None:
         self._settings = service_settings(options, database_url=database_url, bus=broker)
-        if local_broker:
-            # The local broker does not wake a waiting fetch: a short wait keeps the round trip short (libraries.md).
-            for settings in self._settings.values():
+        for settings in self._settings.values():
+            # One process for each service: it takes all its partitions at once, where joining a group takes seconds.
+            settings["bus_share"] = "1/1"
+            if local_broker:
+                # The local broker does not wake a waiting fetch: a short wait keeps the round trip short.
                 settings["bus_fetch_max_wait_ms"] = "5"
         self.supervisor = Supervisor()
         self._events: dict[str, dict[str, Any]] = {}
