@@ -7,10 +7,12 @@ and answers real GBCS, the fake User signs DUIS with its own keys and takes Resp
 from __future__ import annotations
 
 import asyncio
+import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -219,7 +221,24 @@ class World:
     commands: list[DeviceCommand]
     http: httpx.AsyncClient
     urls: dict[str, str]
+    settings: Settings
+    stops: list[Callable[[], Awaitable[None]]]
     counter: int = 1000
+
+    async def restart(self) -> None:
+        """End the service and start another on the same database; ports change."""
+        while self.stops:
+            await self.stops.pop()()
+        self.service, self.gateway = await compose(self.settings, self.runtime)
+        await self.service.start()
+        self.stops.append(self.service.stop)
+        servers = {listener.name: await listen(listener) for listener in self.service.listeners}
+        self.stops.extend(server.stop for server in servers.values())
+        self.urls = {name: server.url for name, server in servers.items()}
+
+    def gateway_authority(self) -> str:
+        connections = next(part for part in self.service.components if hasattr(part, "authority_pem"))
+        return connections.authority_pem()
 
     # -- the User's side ---------------------------------------------------------------------------------------------
 
@@ -468,22 +487,19 @@ async def make_world(
         facts = [*device_facts(now), *party_facts(now, urls), *registration_facts(now)]
         await runtime.bus.publish([message_of(fact) for fact in facts])
         await service.start()
-        stops.append(service.stop)
+        own: list[Callable[[], Awaitable[None]]] = [service.stop]
         servers = {listener.name: await listen(listener) for listener in service.listeners}
-        stops.extend(server.stop for server in servers.values())
+        own.extend(server.stop for server in servers.values())
         http = httpx.AsyncClient(timeout=10)
         stops.append(http.aclose)
-        world = World(
-            runtime,
-            service,
-            gateway,
-            smki,
-            users,
-            devices,
-            [],
-            http,
-            {name: server.url for name, server in servers.items()},
-        )
+        urls_of_gateway = {name: server.url for name, server in servers.items()}
+        world = World(runtime, service, gateway, smki, users, devices, [], http, urls_of_gateway, built, own)
+
+        async def stop_gateway() -> None:
+            while world.stops:
+                await world.stops.pop()()
+
+        stops.append(stop_gateway)
         await runtime.bus.subscribe([topics.SM_WAN_COMMANDS.name], "sm-wan", world.took_command)
         for _ in range(5000):
             if not service.unready() and len(world.directory.index) == 4 and world.directory.user(OTHER_USER):
@@ -504,4 +520,12 @@ async def world(make_world: MakeWorld) -> World:
     return await make_world()
 
 
-__all__ = ["replace"]
+@pytest.fixture
+def official_schema() -> Path:
+    """The official DUIS schema among the reference vectors, where they are at hand."""
+    root = Path(__file__).resolve().parents[3]
+    vectors = Path(os.environ.get("DCCEMU_VECTORS", root.parent / "shared" / "vectors"))
+    found = next(iter(sorted(vectors.glob("schema/DUIS*.xsd"))), None)
+    if found is None:
+        pytest.skip(f"no reference vectors in {vectors}")
+    return found

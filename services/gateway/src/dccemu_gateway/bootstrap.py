@@ -152,6 +152,8 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     )
     receivers.on_change(courier.receiver_changed)
 
+    history = History(database)
+
     def committed(delivery: Delivery) -> None:
         courier.offer(delivery)
 
@@ -169,9 +171,9 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         journal=journal,
         timers=timers,
         deliveries=DeliveryRows(committed),
+        history=history,
         validate=validate if settings.duis_schema is None else official_schema.both(validate, settings.duis_schema),
     )
-    history = History(database)
     alerts = Alerts(gateway)
     respond = Respond(gateway, alerts)
     hold = Hold(gateway, history)

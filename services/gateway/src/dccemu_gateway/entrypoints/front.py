@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 PATHS = {"/api/v1/serviceT": "T", "/api/v1/serviceS": "S", "/api/v1/serviceD": "D"}
 _XML = b"application/xml"
 _PROBLEM = b"application/problem+xml"
+_DISCARDED = 4 * 1024 * 1024
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -95,6 +96,8 @@ class Front:
             refusal, peer = self._admit(scope)
             if refusal is None:
                 refusal = await self._read(receive, body)
+            if refusal is not None:
+                await _discard(receive)
             reply = refusal or await self._work(b"".join(body), service, peer)
         except _Gone:
             return
@@ -154,6 +157,18 @@ class Front:
         except Exception:
             log.exception("a request failed", service=service)
             return Reply(500, rule="INTERNAL", detail="the emulator failed; its log says where")
+
+
+async def _discard(receive: Receive) -> None:
+    """Read what is left of a refused body, within bounds: closing on unread octets would cut the answer off."""
+    left = _DISCARDED
+    while left > 0:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        left -= len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 def _refuse(rule: str, detail: str) -> Reply:

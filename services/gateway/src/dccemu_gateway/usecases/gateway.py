@@ -25,6 +25,7 @@ from ..adapters.transformer import Transformer
 from ..domain.commands import OpenCommands
 from ..domain.policy import Policy
 from ..settings import Settings
+from .history import History
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Gateway:
     timers: Timers
     deliveries: DeliveryRows
     validate: Callable[[Element], None]
+    history: History
     open_commands: OpenCommands = field(default_factory=OpenCommands)
 
     def now(self) -> datetime:
