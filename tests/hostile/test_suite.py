@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 
 from dccemu_protocol.duis import parse_document, read_response
 from dccemu_protocol.identifiers import Eui64
-from dccemu_sdk import GatewayClient
+from dccemu_sdk import GatewayClient, GatewayError, User
 from dccemu_sdk.session import Dcc
 
 SECONDS_EACH = 2.0
+XML = {"Content-Type": "application/xml"}
 GOOD = (
     '<sr:Request xmlns:sr="http://www.dccinterface.co.uk/ServiceUserGateway" schemaVersion="5.4"><sr:Header>'
     "<sr:RequestID>{user}:{device}:1</sr:RequestID><sr:CommandVariant>1</sr:CommandVariant>"
@@ -90,3 +93,28 @@ def test_mutants_of_published_templates_never_break_the_gateway(
     ]
 
     assert wrong == []
+
+
+def test_a_party_cannot_send_for_another_over_its_own_connection(dcc: Dcc, parties: tuple[Eui64, Eui64, Eui64]) -> None:
+    good = GOOD.format(user=parties[0], device=parties[2]).encode()
+    own = dcc.user(str(parties[0]), party="DEMOSUPPLIER")
+    assert own.send(good, timeout=20).code == "I0"
+
+    other = User(own.identity, dcc.gateway(party="DEMOGAS"), own.receiver, counters=dcc.counters)
+    with pytest.raises(GatewayError) as caught:
+        other.send(good)
+    assert caught.value.status == 403
+
+
+def test_without_a_client_certificate_there_is_no_connection(dcc: Dcc) -> None:
+    assert dcc.state.duis_tls is not None
+    assert dcc.state.tls_folder is not None
+    context = ssl.create_default_context(cafile=str(dcc.state.tls_folder / "ca.pem"))
+
+    with httpx.Client(base_url=dcc.state.duis_tls, verify=context, trust_env=False) as client:
+        try:
+            status = client.post("/api/v1/serviceS", content=b"<a/>", headers=XML).status_code
+        except (httpx.TransportError, ssl.SSLError):
+            status = 401
+
+    assert status == 401
