@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from dccemu_contracts.alerts import DccAlertOrder
 from dccemu_contracts.cos import CosDecision, CosRequest
-from dccemu_contracts.inventory import DeviceFact, RegistrationFact
+from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
 from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_contracts.smki import CertificateFact, CertificateRequest, RevocationFact
 from dccemu_contracts.topics import COS_COMMANDS, GATEWAY_ALERTS, SMKI_REQUESTS
@@ -194,6 +194,7 @@ class CosParty:
         self.runtime = runtime
         self.smki = smki
         self.eventually = eventually
+        self.facts = next(part for part in service.components if isinstance(part, Facts))
         self.decisions: list[CosDecision] = []
         self.alerts: list[DccAlertOrder] = []
         self.supplier = Supplier(smki, SUPPLIER)
@@ -229,12 +230,13 @@ class CosParty:
     async def tell(self, *facts: Any) -> None:
         """Publish facts and wait until the CoS Party's own copies hold them."""
         await self.runtime.bus.publish([message_of(fact) for fact in facts])
-        known = next(part for part in self.service.components if isinstance(part, Facts))
+        known = self.facts
         copies = {
             DeviceFact: known.devices,
             RegistrationFact: known.registrations,
             CertificateFact: known.certificates,
             RevocationFact: known.revocations,
+            PartyFact: known.party_facts,
         }
         await self.eventually(lambda: all(_holds(copies[type(fact)], fact) for fact in facts))
 
@@ -265,7 +267,7 @@ class CosParty:
         """The decisions on one request."""
         return [decision for decision in self.decisions if decision.request_id == request_id]
 
-    async def register(self, mpxn: str, version: int, *spans: dict[str, Any]) -> None:
+    async def register(self, mpxn: str, version: int, *spans: dict[str, Any], fuel: str = "electricity") -> None:
         """Publish new registrations of a meter point."""
         fact = RegistrationFact.model_validate(
             {
@@ -273,7 +275,7 @@ class CosParty:
                 "at": START,
                 "version": version,
                 "mpxn": mpxn,
-                "fuel": "electricity",
+                "fuel": fuel,
                 "spans": spans,
             }
         )

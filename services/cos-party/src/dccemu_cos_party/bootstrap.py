@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from fastapi import APIRouter
+
 from dccemu_contracts.cos import CosRequest
 from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.consumers import Consumer
 from dccemu_runtime.database import Database
-from dccemu_runtime.http import app as applications
 from dccemu_runtime.journal import Journal
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.service import Listener, Runtime, Service
@@ -20,8 +21,10 @@ from .adapters.signing_key import SigningKey
 from .domain.threshold import Thresholds
 from .entrypoints.admin import admin_routes
 from .entrypoints.following import ConsumeWhenReady, FollowRegistrations
+from .entrypoints.ngi import create_app, ngi_admin_routes
 from .settings import Settings
 from .usecases.decide import HOLD_TIMER, Decisions, Tools
+from .usecases.non_gateway import NgiTools, NonGateway
 from .usecases.signing import Signer
 
 
@@ -74,9 +77,13 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     consumer = Consumer(runtime.bus, database, NAME)
     consumer.on(CosRequest, decisions.take)
     consuming = ConsumeWhenReady(consumer, facts, key)
+    interface = NonGateway(NgiTools(database, facts, book, outbox, journal, clock, entropy, settings.ngi_threshold))
+    routes = APIRouter()
+    routes.include_router(admin_routes(database, book, decisions, key))
+    routes.include_router(ngi_admin_routes(interface))
     service = Service(
         NAME,
-        admin=admin_routes(database, book, decisions, key),
+        admin=routes,
         journal=journal,
         components=[
             _Closing(database, journal),
@@ -89,6 +96,6 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
         ],
         conditions=[key.unmet, consuming.unmet],
     )
-    app = applications.create("dccemu: Non-Gateway Interface", unready=service.unready)
+    app = create_app(interface, service.unready, settings.max_body_bytes)
     service.listeners = [Listener(NAME, app, host=settings.host, port=settings.port)]
     return service

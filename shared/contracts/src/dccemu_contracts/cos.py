@@ -34,7 +34,8 @@ class CosDecision(Contract):
     ``quarantined``, when somebody releases or deletes it; the CoS Party orders the QuarantinedRequest Alert itself.
     After ``refused`` the gateway tells the sender by a ChangeOfSupplier Alert (N26) with ``ecos_error_code``.
     ``submitter`` ``ngi``: the request came by the Non-Gateway Interface; the gateway has no open request of this id and
-    sends the Command on the strength of the CoS Party's signature alone; nobody gets a DUIS Response.
+    sends the Command on the strength of the CoS Party's signature alone; nobody gets a DUIS Response. ``document`` is
+    then the 6.23 that the Command carries out, as an unsigned DUIS document.
     """
 
     topic: ClassVar[Topic] = COS_COMMANDS
@@ -49,6 +50,7 @@ class CosDecision(Contract):
     ecos_error_code: str | None = None
     detail: str | None = None
     submitter: Literal["gateway", "ngi"] = "gateway"
+    document: str | None = None
 
     @property
     def key(self) -> str:

@@ -21,6 +21,7 @@ from dccemu_protocol.identifiers import RequestId
 from dccemu_protocol.pki import SmkiCertificate, Usage, check_path, rules
 
 from .evidence import Evidence
+from .ngi import derive_request, read_document, verify_document
 from .request import SUPPLIER_ROLE, CosContent, read_content, usage_of
 from .threshold import Counts, Thresholds, check_thresholds
 
@@ -44,6 +45,7 @@ class Case:
     counts: Counts
     thresholds: Thresholds
     released: bool = False
+    submitter: str = "gateway"
     request: DuisRequest | None = None
     content: CosContent | None = None
 
@@ -102,9 +104,12 @@ class _Signers:
 
 
 def _form(case: Case) -> None:
-    root = parse_document(case.document)
-    validate(root)
-    request = read_request(root)
+    if case.submitter == "ngi":
+        request = derive_request(read_document(case.document), case.request_id, case.device().type)
+    else:
+        root = parse_document(case.document)
+        validate(root)
+        request = read_request(root)
     if request.service_reference_variant != "6.23" or request.body_name != "UpdateSecurityCredentialsCoS":
         detail = f"{request.service_reference_variant} with {request.body_name} is not 6.23"
         raise ProtocolError("REFERENCE_MISMATCH", detail, source=_SOURCE)
@@ -117,15 +122,32 @@ def _form(case: Case) -> None:
 
 
 def _signature(case: Case) -> None:
+    if case.submitter == "ngi":
+        # Section 6: the Supplier's own digital signing certificate over the request of the Non-Gateway Interface.
+        document = read_document(case.document)
+        signer = case.evidence.signer(document.issuer, document.serial)
+        if signer is None:
+            detail = f"no certificate {document.serial:X} of {document.issuer[:80]!r}"
+            raise ProtocolError("SIGNATURE_SIGNER_UNKNOWN", detail, source=_SOURCE)
+        _check_signer(case, signer, SUPPLIER_ROLE)
+        verify_document(document, signer)
+        case.request = derive_request(document, case.request_id, case.device().type)
+        return
     verified = xmldsig.verify(parse_document(case.document), _Signers(case.evidence))
     signer = case.evidence.signer(verified.issuer, verified.serial)
     assert signer is not None
+    _check_signer(case, signer, _XML_SIGNING_ROLE)
+    # From here on only what the signature covers is used.
+    case.request = read_request(verified.root)
+
+
+def _check_signer(case: Case, signer: SmkiCertificate, role: int) -> None:
     try:
         check_path(
             signer,
             case.evidence.store,
             case.now,
-            roles={_XML_SIGNING_ROLE},
+            roles={role},
             usage=Usage.DIGITAL_SIGNATURE,
             owner=case.request_id.originator,
         )
@@ -133,8 +155,6 @@ def _signature(case: Case) -> None:
         raise ProtocolError(
             _SIGNER_RULES.get(error.rule, "SIGNATURE_SIGNER_PATH"), error.detail, source=_SOURCE
         ) from None
-    # From here on only what the signature covers is used.
-    case.request = read_request(verified.root)
 
 
 _SIGNER_RULES = {

@@ -23,6 +23,7 @@ from dccemu_runtime.timers import Timer, Timers
 from ..adapters.book import Book, Row
 from ..domain.checks import RULES, Case, Refused, examine
 from ..domain.evidence import Evidence
+from ..domain.ngi import derive_text, read_document
 from ..domain.threshold import QUARANTINE_DCC, QUARANTINE_USER, QUARANTINES
 from .signing import Signer
 
@@ -121,6 +122,7 @@ class Decisions:
             counts=counts,
             thresholds=thresholds,
             released=released,
+            submitter=row.submitter,
         )
 
     async def _decide(
@@ -237,6 +239,7 @@ class Decisions:
                     "ecos_error_code": refused.rule.ecos_code if refused and state == "refused" else None,
                     "detail": detail,
                     "submitter": row.submitter,
+                    "document": self._derived(row, case) if state == "signed" and row.submitter == "ngi" else None,
                 }
             )
         ]
@@ -245,6 +248,13 @@ class Decisions:
         await tools.outbox.add(connection, *messages)
         await tools.journal.add(connection, self._entry(row, state, refused, case))
         return row
+
+    def _derived(self, row: Row, case: Case | None) -> str | None:
+        """The 6.23 that a request of the Non-Gateway Interface stands for, so that the records can follow it."""
+        if case is None:
+            return None
+        document = read_document(row.document)
+        return derive_text(document, case.request_id, case.device().type).decode()
 
     def _quarantine_alert(self, row: Row, rule: str, reference: int) -> DccAlertOrder:
         code, form = {
