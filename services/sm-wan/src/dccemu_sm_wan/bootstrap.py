@@ -61,7 +61,8 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     fleet = Fleet(database, Store(database), outbox, agenda, clock, entropy)
     await fleet.load()
     if settings.scenario is not None:
-        await stock(fleet, parse_scenario(settings.scenario.read_text("utf-8")))
+        scenario = parse_scenario(settings.scenario.read_text("utf-8"))
+        await stock(fleet, scenario, dated=settings.keystore is None)
     certificates = Projection(CertificateFact, database, bus, clock, entropy, requester=NAME)
     enrolment = Enrolment(fleet, certificates)
     receive = Receive(fleet, journal, runtime.faults, whitelist_enforced=settings.whitelist_enforced)

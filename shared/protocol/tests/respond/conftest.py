@@ -59,6 +59,7 @@ class Bench:
             model="010A030B",
             firmware="0002012f",
             installed=installed,
+            dated=False,
         )
         self.stored: dict[str, Value] = {}
         self.private: dict[tuple[int, str], ec.EllipticCurvePrivateKey] = {}

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dccemu_protocol.gbcs import crypto, der, dlms, gbz, utrn, zcl
 from dccemu_protocol.gbcs import datum as d
+from dccemu_protocol.gbcs import der_types as t
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, decode
 from dccemu_protocol.gbcs.respond import respond
 from dccemu_protocol.identifiers import Eui64
@@ -24,6 +25,7 @@ ACB = "90b3d51f30000002"
 LATER = {"GCS15c": datetime(2015, 4, 2, tzinfo=UTC)}
 _SKIP = {
     "CS02bAnyByContingency": "symmetric contingency key: not modelled",
+    "CS02d": "the certificate is of a key that only the published Device has",
     "PCS01": "PPMID to GSME, not from a remote party",
     "PCS02": "PPMID to GSME, not from a remote party",
 }
@@ -98,6 +100,9 @@ def component_shape(component: gbz.Component, reader: Reader | None) -> object:
 def value_shape(value: object) -> object:
     if isinstance(value, tuple):
         return ["sequence of", *unique([value_shape(item) for item in value])]
+    if isinstance(value, t.ReplacementResult | t.ResponseCode | t.ActivateFirmwareResult | t.SetTimeResult):
+        named = getattr(value, "code", getattr(value, "status", None))
+        return [type(value).__name__, named]
     if is_dataclass(value) and not isinstance(value, Eui64):
         return [type(value).__name__, *(value_shape(getattr(value, field.name)) for field in fields(value))]
     return type(value).__name__
@@ -206,6 +211,10 @@ def prepare(name: str, command: GbcsMessage, draft, certificate) -> None:
     if name in ("CS10a", "CS10b"):
         draft.put("log/event", [[473299200, 0x8145, ""]])
         draft.put("log/security", [[473299200, 0x8F74, ""]])
+    if name.startswith("CS04"):
+        draft.put("han/log", {command.payload[2:10].hex(): 5})
+    if name == "CS06":
+        draft.put("firmware/image", {"hash": command.payload[4:36].hex(), "version": "0123abce"})
     if name == "CS07":
         draft.put("han/log", {"0102030405060708": 3})
     if name in ("CCS05CCS04", "CCS06", "CCS07"):

@@ -20,7 +20,7 @@ _DEVICE_NUMBERS = {"GSME": 0, "ESME": 1, "CHF": 2, "GPF": 3, "HCALCS": 4, "PPMID
 _BEFORE = timedelta(days=90)
 
 
-def facts_of(scenario: Scenario, device: ScenarioDevice, now: datetime) -> DeviceFacts:
+def facts_of(scenario: Scenario, device: ScenarioDevice, now: datetime, *, dated: bool = True) -> DeviceFacts:
     """What the scenario says of the Device; registers count from its commissioning, or from 90 days ago."""
     product = scenario.product(device.product)
     begin = now - _BEFORE
@@ -44,6 +44,7 @@ def facts_of(scenario: Scenario, device: ScenarioDevice, now: datetime) -> Devic
         secondary_mpan=device.secondary_import_mpan or "",
         export_mpan=device.export_mpan or "",
         installed=times.seconds_since_2000(begin.replace(microsecond=0)),
+        dated=dated,
         registers=registers,
     )
 

@@ -13,20 +13,23 @@ from ..domain.seeding import behaviour_of, facts_of, first_state, plain
 from .fleet import Fleet
 
 
-async def stock(fleet: Fleet, scenario: Scenario) -> list[SimulatedDevice]:
-    """Make the missing Devices; those that are there keep what they have."""
+async def stock(fleet: Fleet, scenario: Scenario, *, dated: bool = True) -> list[SimulatedDevice]:
+    """Make the missing Devices; those that are there keep what they have.
+
+    ``dated`` false: they do not check the validity of certificates, because the published ones have run out.
+    """
     made = []
     for entry in scenario.devices:
         if not entry.simulated or entry.type in TYPE_2 or fleet.find(plain(entry.device)) is not None:
             continue
-        device = await _make(fleet, scenario, entry)
+        device = await _make(fleet, scenario, entry, dated=dated)
         if device is not None:
             made.append(device)
     return made
 
 
-async def _make(fleet: Fleet, scenario: Scenario, entry: ScenarioDevice) -> SimulatedDevice | None:
-    facts = facts_of(scenario, entry, fleet.clock.now())
+async def _make(fleet: Fleet, scenario: Scenario, entry: ScenarioDevice, *, dated: bool) -> SimulatedDevice | None:
+    facts = facts_of(scenario, entry, fleet.clock.now(), dated=dated)
     kept = await fleet.store.keys_of(facts.eui)
     values = first_state(facts, scenario.cells(entry), neighbours(scenario, entry), fleet.entropy.private_key)
     new: dict[str, Value] = {**values, **kept}

@@ -6,15 +6,17 @@ state and new keys come in as arguments, and what changes is the :class:`~.state
 """
 
 from .alerts import NoRecipient, alert
+from .billing import billing_alert
 from .firing import fire
 from .initial import switch_on
-from .occasion import AlertOrder, Occasion
+from .occasion import AlertOrder, Content, Occasion
 from .reply import Unprotected, carry_out, respond, rules_of, unsupported
 from .rules import MessageRules, rules
 from .state import DeviceFacts, Draft, Value
 
 __all__ = [
     "AlertOrder",
+    "Content",
     "DeviceFacts",
     "Draft",
     "MessageRules",
@@ -23,6 +25,7 @@ __all__ = [
     "Unprotected",
     "Value",
     "alert",
+    "billing_alert",
     "carry_out",
     "fire",
     "respond",

@@ -10,7 +10,7 @@ from .. import datum as d
 from .. import der_types as t
 from ..envelope import CRA, GbcsMessage, OtherInformation, encode
 from .keys import cell_key, cell_name, own_key
-from .occasion import AlertOrder, device_time, next_counter
+from .occasion import AlertOrder, Content, Sealing, device_time, next_counter
 from .state import DeviceFacts, Draft
 
 GENERIC_CRITICAL, GENERIC = 0x1000, 0x1001
@@ -65,7 +65,7 @@ def alert(facts: DeviceFacts, state: Draft, order: AlertOrder, at: datetime) -> 
         Eui64(facts.octets),
         recipient,
         OtherInformation(code, order.supplementary_party, order.supplementary_counter),
-        _payload(facts, order, counter, when, code),
+        _payload(facts, order, _content(facts, state, order, counter, when, recipient, role), counter, when, code),
         signature=b"",
     )
     if code in _WITH_MAC:
@@ -74,8 +74,22 @@ def alert(facts: DeviceFacts, state: Draft, order: AlertOrder, at: datetime) -> 
     return encode(crypto.sign(message, own_key(state, "digitalSignature")))
 
 
-def _payload(facts: DeviceFacts, order: AlertOrder, counter: int, when: datetime, code: int) -> bytes:
-    content = order.content
+def _content(
+    facts: DeviceFacts, state: Draft, order: AlertOrder, counter: int, when: datetime, recipient: Eui64, role: int
+) -> Content:
+    if not callable(order.content):
+        return order.content
+    me = Eui64(facts.octets)
+
+    def encrypt(plain: bytes) -> bytes:
+        secret = crypto.shared_secret(own_key(state, "keyAgreement"), cell_key(state, role, "keyAgreement"))
+        key = crypto.derive_key(secret, me, crypto.USE_ENCRYPTION, counter, recipient)
+        return crypto.encrypt(plain, key, me)
+
+    return order.content(Sealing(facts, state, when, counter, recipient, encrypt))
+
+
+def _payload(facts: DeviceFacts, order: AlertOrder, content: Content, counter: int, when: datetime, code: int) -> bytes:
     if not isinstance(content, bytes | tuple):
         return der.encode(content, code, CRA.ALERT)
     if isinstance(content, bytes) or facts.type in _GBZ_DEVICES:

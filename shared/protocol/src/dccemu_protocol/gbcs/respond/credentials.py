@@ -16,7 +16,7 @@ from ..envelope import CRA
 from . import activation
 from .keys import cell_certificate, cell_name
 from .occasion import AlertOrder, Occasion
-from .state import Draft, Value
+from .state import DeviceFacts, Draft, Value
 
 SUCCESS, BAD_CERTIFICATE, NO_TRUST_ANCHOR, TRUST_ANCHOR_NOT_FOUND = 0, 5, 10, 25
 _ALERT, _LOAD_CONTROLLER_ALERT = 0x00CB, 0x0124
@@ -28,6 +28,8 @@ USAGE_NAMES: Mapping[t.KeyUsage, str] = {
 _USAGES = {name: usage for usage, name in USAGE_NAMES.items()}
 _NOBODY = Eui64(bytes(8))
 _NO_KEY = bytes(8)
+# The published CS02g Commands put certificates of role 2 into the Load Controller's cells, with success.
+_STANDS_IN: Mapping[int, int] = {8: 2}
 _ORDER = ("keyCertSign/0", "digitalSignature/0", "keyAgreement/0", "keyAgreement/1")
 
 ANY_BUT_ROOT = frozenset((1, 2, 3, 4, 5, 6, 8))
@@ -81,17 +83,19 @@ def take_up(occasion: Occasion, request: t.UpdateSecurityCredentials) -> t.Updat
         return t.UpdateCredentialsResponse(None)
     if request.execution is None:
         activation.cancel(occasion)
-        return t.UpdateCredentialsResponse(None, replace(occasion.state, request, occasion.at))
+        return t.UpdateCredentialsResponse(None, replace(occasion.facts, occasion.state, request, occasion.at))
     content: dict[str, Value] = {"kind": "credentials", "payload": occasion.command.payload.hex()}
     activation.schedule(occasion, times.seconds_since_2000(request.execution), content)
     return t.UpdateCredentialsResponse(None)
 
 
-def fire(state: Draft, message_code: int, pending: Mapping[str, Value], due: datetime) -> AlertOrder:
+def fire(
+    facts: DeviceFacts, state: Draft, message_code: int, pending: Mapping[str, Value], due: datetime
+) -> AlertOrder:
     """Carry out a replacement that was kept: one Alert with the Outcome."""
     request = der.decode(bytes.fromhex(cast(str, pending["payload"])), message_code, CRA.COMMAND)
     assert isinstance(request, t.UpdateSecurityCredentials)
-    outcome = replace(state, request, due)
+    outcome = replace(facts, state, request, due)
     code = activation.DONE if all(result.status == SUCCESS for result in outcome.results) else activation.NOT_DONE
     return AlertOrder(
         code,
@@ -103,11 +107,12 @@ def fire(state: Draft, message_code: int, pending: Mapping[str, Value], due: dat
     )
 
 
-def replace(state: Draft, request: t.UpdateSecurityCredentials, at: datetime) -> t.UpdateOutcome:
+def replace(facts: DeviceFacts, state: Draft, request: t.UpdateSecurityCredentials, at: datetime) -> t.UpdateOutcome:
     """Put each certificate into its cell, or say why not, and set the counters' floors."""
     control = request.control
     path = _readable(request.path)
-    results = [_replace_one(state, control.mode, one, path, at, control) for one in request.replacements]
+    dated = None if control.disapply_time_checks or not facts.dated else at
+    results = [_replace_one(state, control.mode, one, path, dated) for one in request.replacements]
     changes = _floors(control)
     if any(result.status == SUCCESS for result in results):
         for change in changes:
@@ -149,8 +154,7 @@ def _replace_one(
     mode: int,
     one: t.Replacement,
     path: Sequence[SmkiCertificate],
-    at: datetime,
-    control: t.ReplacementControl,
+    at: datetime | None,
 ) -> t.ReplacementResult:
     usage = USAGE_NAMES.get(one.cell.key_usage, "")
     name = cell_name(one.cell.role, usage, one.cell.cell_usage)
@@ -159,7 +163,7 @@ def _replace_one(
     try:
         if state.get(name) is None:
             raise _Refused(TRUST_ANCHOR_NOT_FOUND)
-        certificate = _checked(state, mode, one, path, at, control)
+        certificate = _checked(state, mode, one, path, at)
     except _Refused as refusal:
         return t.ReplacementResult(one.cell, refusal.status, existing, existing_key, existing, existing_key)
     eui = certificate.eui or _NOBODY
@@ -173,8 +177,7 @@ def _checked(
     mode: int,
     one: t.Replacement,
     path: Sequence[SmkiCertificate],
-    at: datetime,
-    control: t.ReplacementControl,
+    at: datetime | None,
 ) -> SmkiCertificate:
     try:
         certificate = parse(one.certificate.der)
@@ -184,9 +187,9 @@ def _checked(
         raise _Refused(BAD_CERTIFICATE)
     if certificate.usage.value != USAGE_NAMES.get(one.cell.key_usage):
         raise _Refused(BAD_CERTIFICATE)
-    if one.cell.role != 0 and certificate.role != one.cell.role:
+    if one.cell.role != 0 and certificate.role not in (one.cell.role, _STANDS_IN.get(one.cell.role)):
         raise _Refused(BAD_CERTIFICATE)
-    if not control.disapply_time_checks and not certificate.not_before <= at <= certificate.not_after:
+    if at is not None and not certificate.not_before <= at <= certificate.not_after:
         raise _Refused(BAD_CERTIFICATE)
     _check_chain(state, certificate, path)
     return certificate

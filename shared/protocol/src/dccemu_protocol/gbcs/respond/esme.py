@@ -20,7 +20,7 @@ from .dlms import (
     period,
     store,
 )
-from .occasion import DOUBTFUL, LOG_DEPTH, RELIABLE, Occasion
+from .occasion import DOUBTFUL, LOG_DEPTH, RELIABLE, AlertOrder, Occasion
 from .rules import Member, member, rules
 from .state import Value
 from .top_up import TopUpRefused, accept_utrn
@@ -244,7 +244,7 @@ CLASS_ACTIONS[115, 1] = _top_up
 # -- switches --------------------------------------------------------------------------------------------------------
 
 _SUPPLY_STATES = {51: 1, 52: 0, 54: 2}
-SUPPLY_ARMED, SUPPLY_INTERRUPTED = 0x8F32, 0x8F57
+LIMIT_PROCESSED, _ECS101, _SUPPLIER = 0x8F86, 0x0121, 2
 
 
 def _script(value: d.Datum) -> int:
@@ -285,10 +285,28 @@ def _controller_script(occasion: Occasion, _: Member, value: d.Datum) -> d.Datum
     return d.NULL
 
 
+def _limit_script(occasion: Occasion, of: Member, value: d.Datum) -> d.Datum:
+    """ECS47e: limit a proportional controller from start to end; the Supplier is told by ECS101."""
+    _controller_script(occasion, of, value)
+    script = _script(value)
+    number, is_output = (script >> 8) & 0x0F, bool(script & 0x1000)
+    times_ = [_set_time(occasion, f"1/0-0:94.44.{116 + number}.{which}/2") for which in (3, 4)]
+    controller = d.Unsigned((0x10 if is_output else 0x20) + number)
+    content: tuple[d.Datum, ...] = (controller, *times_, d.Unsigned(script & 0x7F))
+    occasion.alerts.append(AlertOrder(LIMIT_PROCESSED, message_code=_ECS101, content=content, role=_SUPPLIER))
+    return d.NULL
+
+
+def _set_time(occasion: Occasion, name: str) -> d.OctetString:
+    stored = occasion.state.octets(f"dlms/{name}")
+    value = d.NULL if stored is None else d.decode(stored)
+    return value if isinstance(value, d.OctetString) else d.OctetString(times.NEVER)
+
+
 ACTIONS[member("9/0-0:10.0.106.255/1")] = _load_switch
 ACTIONS[member("9/0-0:10.0.100.255/1")] = _tariff_script
 ACTIONS[member("9/0-0:10.0.103.255/1")] = _controller_script
-ACTIONS[member("9/0-0:10.0.107.255/1")] = _controller_script
+ACTIONS[member("9/0-0:10.0.107.255/1")] = _limit_script
 
 
 # -- configuration of alerts -----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def fire(facts: DeviceFacts, state: Draft, name: str) -> list[AlertOrder]:
         case "gbz":
             return _fire_gbz(state, message_code, pending, due)
         case "credentials":
-            return [credentials.fire(state, message_code, pending, due)]
+            return [credentials.fire(facts, state, message_code, pending, due)]
         case "firmware":
             return [der_answers.fire_firmware(facts, state, pending, due)]
         case kind:

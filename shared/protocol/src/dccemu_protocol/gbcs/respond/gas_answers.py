@@ -15,6 +15,7 @@ from .gbz import ANSWERS, NOT_FOUND, Asked, ComponentRefused
 from .logs import snapshot_times
 from .occasion import Occasion
 from .rules import rules
+from .state import DeviceFacts, Draft
 from .top_up import TopUpRefused, accept_utrn
 
 EVENT_LOG_CLEARED = 0x8F52
@@ -109,9 +110,9 @@ def _snapshot_head(occasion: Occasion, asked: Asked) -> tuple[int, dict[str, int
     }
 
 
-def snapshot_fields(occasion: Occasion, at: int) -> dict[str, zcl.FieldValue]:
+def snapshot_fields(facts: DeviceFacts, state: Draft, at: int) -> dict[str, zcl.FieldValue]:
     """Registers as they were at an instant, as a metering snapshot has them."""
-    day, night = energy.night_share(occasion.facts, occasion.state, "gas", at)
+    day, night = energy.night_share(facts, state, "gas", at)
     whole = day + night
     return {
         "payloadType": 6,
@@ -125,7 +126,7 @@ def snapshot_fields(occasion: Occasion, at: int) -> dict[str, zcl.FieldValue]:
 
 def _snapshot(occasion: Occasion, asked: Asked) -> Sequence[zcl.ZclPayload]:
     at, head = _snapshot_head(occasion, asked)
-    return [zcl.ZclCommand("PublishSnapshot", {**head, **snapshot_fields(occasion, at)})]
+    return [zcl.ZclCommand("PublishSnapshot", {**head, **snapshot_fields(occasion.facts, occasion.state, at)})]
 
 
 def _prepay_snapshot(occasion: Occasion, asked: Asked) -> Sequence[zcl.ZclPayload]:

@@ -17,8 +17,8 @@ from .state import Value
 
 LOG, HISTORIC = "hub/log", "hub/historic"
 HISTORIC_DEPTH = 15
-LOG_CHANGED = 0x8F12
-_CS14 = 0x0018
+LOG_CHANGED, CONFIGURATION_CHANGED = 0x8F12, 0x8F2A
+_CS14, _DBCH09 = 0x0018, 0x0113
 _BROKER = 4
 _LOG_MEMBER = member("104/0-0:30.3.0.255/4")
 # As the published Response has them: link kinds, signal strengths, retries, link quality, and counts.
@@ -133,9 +133,16 @@ ACTIONS[member("104/0-0:30.3.1.255/4")] = _back_up_historic
 ACTIONS[member("104/0-0:30.3.0.255/5")] = _restore
 
 
+def _configure(occasion: Occasion, of: Member, value: d.Datum) -> None:
+    """DBCH04: the hub tells the broker what its Sub GHz configuration is now (DBCH09)."""
+    store(occasion, of, value)
+    occasion.alerts.append(AlertOrder(CONFIGURATION_CHANGED, message_code=_DBCH09, content=(value,), role=_BROKER))
+
+
 def _scan(occasion: Occasion, of: Member, value: d.Datum) -> None:
     store(occasion, of, value)
     occasion.note("sub-ghz", 0x8F27, "e000000109")
 
 
+SETTERS[member("1/0-0:94.44.10.0/2")] = _configure
 SETTERS[member("1/0-0:94.44.10.1/2")] = _scan

@@ -15,9 +15,9 @@ from .. import datum as d
 from .. import times
 from . import account, energy
 from .occasion import Occasion
-from .rules import LogShape, Member
+from .rules import LogShape, Member, rules
 from .rules import member as _member
-from .state import Value
+from .state import DeviceFacts, Draft, Value
 
 MAX_ROWS = 2_000
 DAILY_DEPTH = 31
@@ -74,7 +74,7 @@ def _rows(
     elif shape.kind == "snapshots":
         for at in snapshot_times(occasion, shape.of):
             if begin <= at <= end:
-                yield [at, *_snapshot(occasion, shape, at)]
+                yield [at, *_snapshot(occasion.facts, occasion.state, shape, at)]
     else:
         for entry in occasion.state.entries(f"log/{shape.of}"):
             if isinstance(entry, list) and isinstance(entry[0], int) and begin <= entry[0] <= end:
@@ -96,18 +96,18 @@ def _capture_period(occasion: Occasion, member: Member) -> int:
     return CAPTURE_PERIOD
 
 
-def _snapshot(occasion: Occasion, shape: LogShape, at: int) -> Iterator[int | list[int]]:
-    prepayment = iter(account.balances(occasion.state))
+def _snapshot(facts: DeviceFacts, state: Draft, shape: LogShape, at: int) -> Iterator[int | list[int]]:
+    prepayment = iter(account.balances(state))
     for name in shape.measures:
         if name == "prepayment":
             yield next(prepayment)
         elif name == "tou":
-            day, night = energy.night_share(occasion.facts, occasion.state, "active-import", at)
+            day, night = energy.night_share(facts, state, "active-import", at)
             yield [day, night] + [0] * 46
         elif name.startswith("block"):
             yield [0] * 8
         else:
-            yield energy.cumulative(occasion.facts, occasion.state, name, at)
+            yield energy.cumulative(facts, state, name, at)
 
 
 def _counted(name: str) -> Callable[[Occasion, int, int, Member], int]:
@@ -125,6 +125,13 @@ _MEASURES: dict[str, Callable[[Occasion, int, int, Member], int]] = {
     name: _counted(name)
     for name in ("active-import", "active-export", "reactive-import", "reactive-export", "second-element")
 } | {"voltage": _voltage}
+
+
+def snapshot_row(facts: DeviceFacts, state: Draft, member: Member, at: int) -> d.CompactArray:
+    """A log of snapshots with the one row that is taken now."""
+    shape = rules().logs[member]
+    row = _row(shape.columns, [at, *_snapshot(facts, state, shape, at)])
+    return d.CompactArray(d.StructureType(shape.columns), (row,))
 
 
 def _row(columns: tuple[d.TypeDescription, ...], values: Sequence[int | bytes | list[int]]) -> d.Structure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -21,18 +22,34 @@ RELIABLE, DOUBTFUL = 0x00, 0x02
 LOG_DEPTH = 100
 
 
+Content: TypeAlias = tuple[Datum, ...] | bytes | DerAlert
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What content that depends on the Alert is made with: Device, time, counter, recipient and its encryption."""
+
+    facts: DeviceFacts
+    state: Draft
+    at: datetime
+    counter: int
+    recipient: Eui64
+    encrypt: Callable[[bytes], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class AlertOrder:
     """An Alert that the Device has to send.
 
-    ``content`` is what the alert code carries beyond code and time (gbcs.md section 10): DLMS data, octets for GBZ, or
-    a whole DER value. ``role`` is the remote party role it goes to, ``recipient`` names the party where it is not the
-    one in that role's cell. ``message_code`` is 1000 or 1001 (generic) where nothing else is said.
+    ``content`` is what the alert code carries beyond code and time (gbcs.md section 10): DLMS data, octets for GBZ, a
+    whole DER value, or a function that makes one of them when counter and recipient are known. ``role`` is the remote
+    party role it goes to, ``recipient`` the party where it is not the one in that role's cell. ``message_code`` is
+    1000 or 1001 (generic) where nothing else is said.
     """
 
     code: int
     message_code: int | None = None
-    content: tuple[Datum, ...] | bytes | DerAlert = ()
+    content: Content | Callable[[Sealing], Content] = ()
     role: int | None = None
     recipient: Eui64 | None = None
     at: datetime | None = None

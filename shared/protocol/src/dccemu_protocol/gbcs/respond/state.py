@@ -85,7 +85,7 @@ class DeviceFacts:
 
     EUI-64s are hexadecimal without hyphens; ``source`` is the meter whose registers a Gas Proxy Function mirrors.
     ``variant`` is the ESME variant. ``installed`` is the number of seconds from 2000-01-01 to when registers began to
-    count.
+    count. ``dated`` says whether the validity of certificates is checked where a Command does not ask to leave it.
     """
 
     eui: str
@@ -102,6 +102,7 @@ class DeviceFacts:
     secondary_mpan: str = ""
     export_mpan: str = ""
     installed: int = 0
+    dated: bool = True
     registers: Mapping[str, int] = field(default_factory=dict)
 
     @property
