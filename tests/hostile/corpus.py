@@ -174,6 +174,9 @@ def expansion(forge: Forge) -> Iterator[Case]:
         "10^6 namespaces": lambda: (
             f'<sr:Request xmlns:sr="{SR}" ' + " ".join(f'xmlns:n{n}="u"' for n in range(10**6)) + "/>"
         ).encode(),
+        "5000 namespaces": lambda: signed.replace(
+            b" schemaVersion", "".join(f' xmlns:n{n}="urn:{n}"' for n in range(5000)).encode() + b" schemaVersion"
+        ),
         "10^5 levels": lambda: b"<a>" * 10**5 + b"</a>" * 10**5,
         "10^6 elements": lambda: b"<a>" + b"<b/>" * 10**6 + b"</a>",
         "20 MB of text": lambda: id_text.sub(b"<sr:RequestID>" + b"1" * 20_000_000, signed),
@@ -447,6 +450,7 @@ def canonicalisation(forge: Forge) -> Iterator[Case]:
         ("white space after signing", b"<sr:Body>", b"\n<sr:Body>"),
         ("carriage return after signing", b">4.1.1<", b">4.1.1&#13;<"),
         ("another namespace declaration", b"<sr:Body>", b'<sr:Body xmlns:x="urn:x">'),
+        ("relative namespace name", b" schemaVersion", b' xmlns:x="relative" schemaVersion'),
         ("prefix renamed", b"sr:", b"xx:"),
         ("another version", b'schemaVersion="5.4"', b'schemaVersion="5.3"'),
     )

@@ -16,8 +16,8 @@ from xml.sax.saxutils import escape
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from lxml import etree
 
+from ..duis.canonical import canonical
 from ..duis.document import DEFAULT, Element, Limits, parse_document
 from ..duis.names import SIGNATURE
 from ..errors import ProtocolError
@@ -106,7 +106,7 @@ def canonical_unsigned(root: Element) -> bytes:
     for signature in root.findall(SIGNATURE):
         root.remove(signature)
     _drop_blank_text(root)
-    return etree.tostring(root, method="c14n", exclusive=False, with_comments=False)
+    return canonical(root)
 
 
 def sign(

@@ -21,8 +21,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from lxml import etree
 
+from ..duis.canonical import canonical
 from ..duis.document import Element
 from ..duis.names import SIGNATURE, local_name
 from ..errors import ProtocolError
@@ -133,7 +133,7 @@ class _Claim:
 
 
 def _read_claim(signature: Element) -> _Claim:
-    found = form.SIGNATURE.match(etree.tostring(signature, method="c14n", exclusive=True, with_comments=False))
+    found = form.SIGNATURE.match(canonical(signature, exclusive=True))
     if found is not None:
         digest, value, issuer, serial = found.groups()
         return _Claim(
@@ -146,7 +146,7 @@ def _read_claim(signature: Element) -> _Claim:
     texts: dict[str, str] = {}
     _check_shape(signature, ds("Signature"), texts)
     return _Claim(
-        etree.tostring(signature[0], method="c14n", exclusive=True, with_comments=False),
+        canonical(signature[0], exclusive=True),
         texts["DigestValue"],
         texts["SignatureValue"],
         texts["X509IssuerName"].strip(_XML_SPACE),
@@ -182,7 +182,7 @@ def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
     ------
     ProtocolError
         ``SIGNATURE_MISSING``, ``SIGNATURE_REPEATED``, ``SIGNATURE_MISPLACED``, ``SIGNATURE_PROFILE``,
-        ``SIGNATURE_SIGNER_UNKNOWN``, ``SIGNATURE_DIGEST`` or ``SIGNATURE_VALUE``.
+        ``SIGNATURE_SIGNER_UNKNOWN``, ``SIGNATURE_DIGEST``, ``SIGNATURE_VALUE`` or ``NOT_CANONICAL``.
     """
     signature = find_signature(root)
     claim = _read_claim(signature)
@@ -197,7 +197,7 @@ def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
     if not isinstance(key.curve, ec.SECP256R1):
         raise _refuse("SIGNATURE_PROFILE", f"the signer's key is on {key.curve.name}, not P-256", "KeyInfo")
     _detach(signature)
-    covered = etree.tostring(root, method="c14n", exclusive=False, with_comments=False)
+    covered = canonical(root)
     if not hmac.compare_digest(sha256(covered).digest(), digest):
         raise _refuse("SIGNATURE_DIGEST", "the document is not the one that was signed", "DigestValue")
     _check_value(key, value, claim.signed_info)
