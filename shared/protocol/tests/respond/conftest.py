@@ -101,11 +101,11 @@ class Bench:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bench() -> type[Bench]:
     return Bench
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def roles_by_eui() -> dict[str, int]:
     return ROLES
