@@ -88,6 +88,7 @@ class Consumer:
         self._attempts = attempts
         self._pause = pause
         self._handlers: dict[str, dict[str, tuple[type[Contract], Any, bool]]] = {}
+        self._counters: dict[tuple[str, str], Counter] = {}
         self._subscription: Subscription | None = None
 
     def on(
@@ -117,8 +118,10 @@ class Consumer:
 
     async def _chain(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            outcome = await self._one(message)
-            HANDLED.labels(self._group, message.topic, outcome).inc()
+            outcome = (message.topic, await self._one(message))
+            if outcome not in self._counters:
+                self._counters[outcome] = HANDLED.labels(self._group, *outcome)
+            self._counters[outcome].inc()
 
     async def _one(self, message: Message) -> str:
         try:
@@ -129,10 +132,11 @@ class Consumer:
         attempt, pause = 0, self._pause
         while True:
             try:
+                run = self._run_fast if is_fast else self._run_transactional
+                if "traceparent" not in message.headers:
+                    return await run(handler, message, contract)
                 with tracing.consuming(f"consume {message.topic}", message.headers):
-                    if is_fast:
-                        return await self._run_fast(handler, message, contract)
-                    return await self._run_transactional(handler, message, contract)
+                    return await run(handler, message, contract)
             except _NOT_THE_MESSAGE as error:
                 log.warning("consumer waits", consumer=self._group, topic=message.topic, error=repr(error))
             except Exception as error:

@@ -252,9 +252,10 @@ class _Contested(Exception):
 
 async def _claim(connection: asyncpg.pool.PoolConnectionProxy, units: Sequence[Unit]) -> list[AlreadyClaimed | None]:
     first: dict[ClaimOperation, dict[Row, tuple[int, Claim]]] = {}
-    for position, unit in enumerate(units):
-        for claim in unit.claims:
-            first.setdefault(claim.op, {}).setdefault(claim.key, (position, claim))
+    claimed = [[(claim, (claim.op, claim.key)) for claim in unit.claims] for unit in units]
+    for position, claims_of_unit in enumerate(claimed):
+        for claim, (op, key) in claims_of_unit:
+            first.setdefault(op, {}).setdefault(key, (position, claim))
     holders: dict[tuple[ClaimOperation, Row], int] = {}
     for op, claims in first.items():
         records = await connection.fetch(op.sql, *_columns([claim.row for _, claim in claims.values()]))
@@ -262,10 +263,9 @@ async def _claim(connection: asyncpg.pool.PoolConnectionProxy, units: Sequence[U
             key = tuple(record)
             holders[(op, key)] = claims[key][0]
     outcomes: list[AlreadyClaimed | None] = []
-    for position, unit in enumerate(units):
-        lost = next((claim for claim in unit.claims if holders.get((claim.op, claim.key)) != position), None)
-        holds_others = any(holders.get((claim.op, claim.key)) == position for claim in unit.claims)
-        if lost is not None and holds_others and len(units) > 1:
+    for position, claims_of_unit in enumerate(claimed):
+        lost = next((claim for claim, place in claims_of_unit if holders.get(place) != position), None)
+        if lost is not None and len(units) > 1 and any(holders.get(place) == position for _, place in claims_of_unit):
             raise _Contested
         outcomes.append(None if lost is None else AlreadyClaimed(lost))
     return outcomes

@@ -21,11 +21,8 @@ def headers() -> dict[str, str]:
 
 
 @contextmanager
-def consuming(name: str, message_headers: Mapping[str, str]) -> Iterator[Span | None]:
-    """A span for handling a message, child of the span that sent it."""
-    if "traceparent" not in message_headers:
-        yield None
-        return
+def consuming(name: str, message_headers: Mapping[str, str]) -> Iterator[Span]:
+    """A span for handling a message, child of the span whose ``traceparent`` it carries."""
     context = propagate.extract(dict(message_headers))
     with tracer.start_as_current_span(name, context=context, kind=SpanKind.CONSUMER) as span:
         yield span

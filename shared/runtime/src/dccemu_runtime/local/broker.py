@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -12,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 from dccemu_protocol.errors import EmulatorError
+
+from .children import ends_with_parent
 
 
 class LocalBroker:
@@ -58,6 +61,7 @@ class LocalBroker:
                 stderr=log,
                 start_new_session=True,
                 cwd=tempfile.gettempdir(),
+                preexec_fn=ends_with_parent(signal.SIGKILL),
             )
         deadline = asyncio.get_running_loop().time() + timeout
         while True:

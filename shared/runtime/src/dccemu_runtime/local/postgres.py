@@ -22,6 +22,8 @@ import asyncpg
 
 from dccemu_protocol.errors import EmulatorError
 
+from .children import ends_with_parent
+
 _USER = "postgres"
 
 
@@ -79,7 +81,13 @@ class LocalPostgres:
             arguments += ["-c", f"{name}={value}"]
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - starting takes a millisecond
-                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._identity()
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=ends_with_parent(signal.SIGINT),
+                **self._identity(),
             )
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
