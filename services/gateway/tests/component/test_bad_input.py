@@ -282,7 +282,10 @@ CLOCK = (
     "<sr:TolerancePeriod>10</sr:TolerancePeriod></sr:SynchroniseClock>"
 )
 INVENTORY = f"<sr:ReadInventory><sr:DeviceID>{ESME}</sr:DeviceID></sr:ReadInventory>"
-DATED = "<sr:ReadInstantaneousImportRegisters><sr:ExecutionDateTime>{}</sr:ExecutionDateTime></sr:ReadInstantaneousImportRegisters>"
+DATED = (
+    "<sr:ReadInstantaneousImportRegisters><sr:ExecutionDateTime>{}</sr:ExecutionDateTime>"
+    "</sr:ReadInstantaneousImportRegisters>"
+)
 
 CODE_CASES: dict[str, tuple[str, dict[str, object]]] = {
     "an ineligible role": ("E2", {"srv": "4.1.1", "body": READ, "user": OTHER_USER}),

@@ -9,11 +9,10 @@ from datetime import datetime
 
 import asyncpg
 
-from dccemu_protocol.duis import DuisRequest
 from dccemu_runtime.groupcommit import Claim, Row, Write, claim, insert, update, upsert
 
 from ..domain.commands import Command
-from ..domain.examination import PreCommand
+from ..domain.examination import Examination, PreCommand
 from ..domain.lifecycle import CommandState, DeliveryState, Kind, RequestState
 
 _CLAIM_REQUEST = claim(
@@ -96,24 +95,23 @@ COMMAND_NAMES = ", ".join(_COMMAND_COLUMNS)
 DELIVERY_NAMES = ", ".join(_DELIVERY_COLUMNS)
 
 
-def claim_request(
-    request: DuisRequest, kind: Kind, role: str, state: RequestState, at: datetime, document: bytes | None = None
-) -> Claim:
+def claim_request(examination: Examination, kind: Kind, state: RequestState, document: bytes | None = None) -> Claim:
     """The row of an accepted request: its key makes a second message of the same kind a duplicate."""
+    request = examination.submitted
     return Claim(
         _CLAIM_REQUEST,
         (
-            str(request.request_id),
+            examination.request_text,
             kind.value,
-            str(request.user),
-            str(request.device),
+            examination.user_text,
+            examination.device_text,
             request.service_reference_variant,
             request.service_reference,
             request.schema_version,
             request.command_variant,
-            role,
+            examination.role,
             state.value,
-            at,
+            examination.at,
             request.execution_date_time,
             document,
         ),

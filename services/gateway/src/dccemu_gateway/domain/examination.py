@@ -63,6 +63,9 @@ class Examination:
     issuer: str = ""
     signer: SmkiCertificate | None = None
     request: DuisRequest | None = None
+    request_text: str = ""
+    user_text: str = ""
+    device_text: str = ""
     user: User | None = None
     variant: ServiceRequestVariant | None = None
     roles: tuple[str, ...] = ()
@@ -77,6 +80,13 @@ class Examination:
         self.issuer = issuer
         self.signer = self.directory.signer(issuer, serial)
         return None if self.signer is None else self.signer.public_key
+
+    def read(self, request: DuisRequest) -> None:
+        """Take the request that was read, and its identifiers as text: they are asked for many times."""
+        self.request = request
+        self.request_id = request.request_id
+        self.user_text, self.device_text = str(request.user), str(request.device)
+        self.request_text = f"{self.user_text}:{self.device_text}:{request.request_id.counter}"
 
     @property
     def submitted(self) -> DuisRequest:

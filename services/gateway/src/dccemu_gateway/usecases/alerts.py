@@ -89,7 +89,7 @@ class Alerts:
         unit.write(
             gateway.journal.write(
                 Entry(
-                    id=gateway.entropy.uuid(),
+                    id=gateway.new_id(),
                     at=gateway.now(),
                     stage="alert",
                     outcome=f"{reading.code:04X}" + ("" if recipient is None else f" to {recipient}"),
@@ -149,7 +149,7 @@ class Alerts:
             log.warning("DCC Alert not made", code=order.code, alert=order.alert, error=str(error))
             rows, outcome = [], f"not made: {error}"
         entry = Entry(
-            id=gateway.entropy.uuid(),
+            id=gateway.new_id(),
             at=gateway.now(),
             stage="dcc alert",
             outcome=outcome,

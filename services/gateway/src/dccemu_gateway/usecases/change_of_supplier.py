@@ -60,16 +60,16 @@ class ChangeOfSupplier:
         if request.command_variant != 1:
             raise ProtocolError("CANNOT_TRANSFORM", "6.23 for local delivery is not carried out by this emulator yet")
         handed = CosRequest(
-            id=gateway.entropy.uuid(),
+            id=gateway.new_id(),
             at=examination.at,
-            request_id=str(request.request_id),
-            device=str(request.device),
+            request_id=examination.request_text,
+            device=examination.device_text,
             document=examination.document.decode("utf-8-sig"),
         )
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.HAND_OVER)
-        claim = claim_request(request, Kind.REQUEST, examination.role, state, examination.at, examination.document)
+        claim = claim_request(examination, Kind.REQUEST, state, examination.document)
         await gateway.commit(Unit((claim,), (gateway.outbox.write(handed), accepted)))
-        self._history.note(str(request.request_id), Kind.REQUEST)
+        self._history.note(examination.request_text, Kind.REQUEST)
         return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
 
     async def decide(self, connection: PoolConnectionProxy, decision: CosDecision) -> None:
@@ -127,7 +127,7 @@ class ChangeOfSupplier:
     ) -> Command:
         extra = {**facts, "instructions": instructions_of(USE_CASE)} if execution_at else facts
         return Command(
-            id=self._gateway.entropy.uuid(),
+            id=self._gateway.new_id(),
             request_id=decision.request_id,
             kind=Kind.REQUEST.value,
             user=user,
@@ -207,7 +207,7 @@ class ChangeOfSupplier:
             "the CoS Party's Command", not bad, "signed by the CoS Party, 0107, for a request handed over", note
         )
         entry = Entry(
-            id=gateway.entropy.uuid(),
+            id=gateway.new_id(),
             at=gateway.now(),
             stage="change of supplier",
             outcome=outcome,

@@ -52,6 +52,10 @@ class Gateway:
     def now(self) -> datetime:
         return self.clock.now()
 
+    def new_id(self) -> str:
+        """A name for a new thing: 96 random bits."""
+        return self.entropy.octets(12).hex()
+
     async def commit(self, unit: Unit) -> None:
         """Make a unit durable."""
         await self.database.group.commit(unit)
@@ -79,7 +83,7 @@ class Gateway:
         now = self.now()
         return self.deliveries.write(
             Delivery(
-                id=self.entropy.uuid(),
+                id=self.new_id(),
                 user=user,
                 device=device,
                 kind=kind,

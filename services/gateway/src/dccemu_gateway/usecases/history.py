@@ -31,7 +31,7 @@ class History:
     async def recall(self, examination: Examination) -> None:
         """Fill in what the next checks need."""
         request = examination.submitted
-        request_id, kind = str(request.request_id), kind_of(request.command_variant)
+        request_id, kind = examination.request_text, kind_of(request.command_variant)
         examination.is_repeat = (request_id, kind.value) in self._seen
         if kind is Kind.SIGNED and not examination.is_repeat:
             examination.pre_command = self._pre_commands.get(request_id) or await self._load(request_id)
@@ -44,8 +44,7 @@ class History:
 
     def note_repeat(self, examination: Examination) -> None:
         """The database knew of a request that memory had forgotten."""
-        request = examination.submitted
-        self.note(str(request.request_id), kind_of(request.command_variant))
+        self.note(examination.request_text, kind_of(examination.submitted.command_variant))
 
     def keep(self, pre_command: PreCommand) -> None:
         """A Pre-Command was made."""

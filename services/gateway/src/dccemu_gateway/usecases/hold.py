@@ -72,16 +72,16 @@ class Hold:
         assert due is not None
         kind = kind_of(request.command_variant)
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.HOLD)
-        claim = claim_request(request, kind, examination.role, state, examination.at, examination.document)
+        claim = claim_request(examination, kind, state, examination.document)
         timer = gateway.timers.write_set(RELEASE, f"{request.request_id} {kind.value}", due)
         await gateway.commit(Unit((claim,), (timer, accepted)))
-        self._history.note(str(request.request_id), kind)
+        self._history.note(examination.request_text, kind)
         return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
 
     async def _cancel(self, examination: Examination, accepted: Write) -> Reply:
         request, gateway = examination.submitted, self._gateway
         held = await gateway.database.pool.fetch(
-            _HELD, str(request.user), str(request.device), request.service_reference_variant
+            _HELD, examination.user_text, examination.device_text, request.service_reference_variant
         )
         if not held:
             raise Refusal(
@@ -96,9 +96,9 @@ class Hold:
         for row in held:
             writes.append(move_request(row["request_id"], row["kind"], cancelled))
             writes.append(gateway.timers.write_cancel(RELEASE, f"{row['request_id']} {row['kind']}"))
-        claim = claim_request(request, kind, examination.role, state, examination.at)
+        claim = claim_request(examination, kind, state)
         await gateway.commit(Unit((claim,), writes))
-        self._history.note(str(request.request_id), kind)
+        self._history.note(examination.request_text, kind)
         return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
 
     async def release(self, connection: PoolConnectionProxy, timer: Timer) -> None:
@@ -119,13 +119,13 @@ class Hold:
                 failed = error.rule
         journal = self._gateway.journal
         entry = Entry(
-            id=self._gateway.entropy.uuid(),
+            id=self._gateway.new_id(),
             at=examination.at,
             stage="release",
             outcome="sent" if prepared else f"failed {code_of(failed or '', otherwise='CANNOT_TRANSFORM')}",
             request_id=request_id,
-            user=str(examination.submitted.user),
-            device=str(examination.submitted.device),
+            user=examination.user_text,
+            device=examination.device_text,
             srv=examination.submitted.service_reference_variant,
             checks=checks_of(verdict),
         )
@@ -155,8 +155,7 @@ class Hold:
         )
         # The signature was verified on arrival; what was accepted is what is carried out.
         examination.root = parse_document(row["document"], gateway.policy.limits)
-        examination.request = read_request(examination.root)
-        examination.request_id = examination.request.request_id
+        examination.read(read_request(examination.root))
         examination.role = row["role"]
         return examination
 
@@ -165,6 +164,6 @@ class Hold:
     ) -> None:
         state = advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.FAIL)
         await execute(connection, move_request(request_id, kind, state))
-        device, user = str(examination.submitted.device), str(examination.submitted.user)
+        device, user = examination.device_text, examination.user_text
         alert = command_failure(self._gateway, "N7", request_id, device, user)
         await self._gateway.deliver_in(connection, alert)

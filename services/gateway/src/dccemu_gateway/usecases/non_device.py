@@ -77,7 +77,7 @@ class NonDevice:
         message, octets = _returned(examination)
         original = body.find(_ORIGINAL)
         command = await self._local_command(message, None if original is None else text_of(original))
-        if command.user != str(examination.submitted.user):
+        if command.user != examination.user_text:
             raise Refusal("LOCAL_RESPONSE_UNKNOWN", expected="a Command given to this User", got=command.user)
         unit = OpenUnit(claim_answer(command.id))
         try:
@@ -122,13 +122,13 @@ class NonDevice:
     async def _ask_inventory(self, examination: Examination, accepted: Write) -> Reply:
         gateway, request = self._gateway, examination.submitted
         question = InventoryRequest(
-            id=gateway.entropy.uuid(),
+            id=gateway.new_id(),
             at=examination.at,
-            request_id=str(request.request_id),
+            request_id=examination.request_text,
             srv=request.service_reference_variant,
-            user=str(request.user),
+            user=examination.user_text,
             roles=examination.roles,
-            device=str(request.device),
+            device=examination.device_text,
             body=etree.tostring(request.body, encoding="unicode"),
         )
         answer: asyncio.Future[InventoryReply] = asyncio.get_running_loop().create_future()
@@ -164,11 +164,11 @@ class NonDevice:
     async def _accept(self, examination: Examination, accepted: Write, more: Unit | None = None) -> None:
         """Make the request durable, with what goes with it."""
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.ANSWER_DIRECTLY)
-        role = examination.roles[0] if examination.roles else ""
-        claim = claim_request(examination.submitted, Kind.REQUEST, role, state, examination.at)
+        examination.role = next(iter(examination.roles), "")
+        claim = claim_request(examination, Kind.REQUEST, state)
         extra = more or Unit()
         await self._gateway.commit(Unit((claim, *extra.claims), (*extra.writes, accepted)))
-        self._history.note(str(examination.submitted.request_id), Kind.REQUEST)
+        self._history.note(examination.request_text, Kind.REQUEST)
 
     def _result(self, examination: Examination, code: str, name: str, content: Content) -> Reply:
         answered = AnsweredRequest.of(examination.submitted)

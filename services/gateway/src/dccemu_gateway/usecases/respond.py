@@ -307,7 +307,7 @@ class Respond:
         self, command: Command, stage: str, outcome: str, at: datetime, octets: bytes | None, note: str
     ) -> Write:
         entry = Entry(
-            id=self._gateway.entropy.uuid(),
+            id=self._gateway.new_id(),
             at=at,
             stage=stage,
             outcome=outcome,
@@ -326,7 +326,7 @@ class Respond:
         detail = error.detail if isinstance(error, ProtocolError) else str(error)
         log.warning("a Device's message was dropped", device=device, kind=kind, rule=rule, detail=detail)
         entry = Entry(
-            id=self._gateway.entropy.uuid(),
+            id=self._gateway.new_id(),
             at=self._gateway.now(),
             stage="alert" if kind == "alert" else "response",
             outcome=f"dropped {rule}",

@@ -56,9 +56,9 @@ class Send:
         made = gateway.transformer.transform(request, device, examination.role)
         payload = encode(made.message)
         kept = PreCommand(
-            request_id=str(request.request_id),
-            device=str(request.device),
-            user=str(request.user),
+            request_id=examination.request_text,
+            device=examination.device_text,
+            user=examination.user_text,
             srv=request.service_reference_variant,
             use_case=made.use_case,
             message_code=made.message_code,
@@ -68,7 +68,7 @@ class Send:
             facts=request_facts(examination),
         )
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.TRANSFORM)
-        claim = claim_request(request, Kind.TRANSFORM, examination.role, state, examination.at)
+        claim = claim_request(examination, Kind.TRANSFORM, state)
         kept_row = put_pre_command(kept, sha256(payload).hexdigest())
         await gateway.commit(Unit(claims=(claim,), writes=(kept_row, accepted)))
         self._history.note(kept.request_id, Kind.TRANSFORM)
@@ -123,11 +123,11 @@ class Send:
         is_local = request.command_variant in (2, 6)
         execution_at = execution_on_device(examination)
         command = Command(
-            id=gateway.entropy.uuid(),
-            request_id=str(request.request_id),
+            id=gateway.new_id(),
+            request_id=examination.request_text,
             kind=kind_of(request.command_variant).value,
-            user=str(request.user),
-            device=str(request.device),
+            user=examination.user_text,
+            device=examination.device_text,
             srv=request.service_reference_variant,
             service_reference=request.service_reference,
             schema_version=request.schema_version,
@@ -153,7 +153,7 @@ class Send:
             writes.append(self._pushed(answered, prepared, examination.at))
         gateway.open_commands.put(prepared.command)
         try:
-            await gateway.commit(Unit((claim_request(request, kind, examination.role, state, examination.at),), writes))
+            await gateway.commit(Unit((claim_request(examination, kind, state),), writes))
         except BaseException:
             gateway.open_commands.close(prepared.command)
             raise
@@ -164,7 +164,7 @@ class Send:
         gateway, request = self._gateway, examination.submitted
         kind = kind_of(request.command_variant)
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.GIVE_LOCALLY)
-        claim = claim_request(request, kind, examination.role, state, examination.at)
+        claim = claim_request(examination, kind, state)
         await gateway.commit(Unit((claim,), (insert_command(prepared.command, prepared.payload), accepted)))
         self._note(prepared.command, kind)
         document = responses.local_command(AnsweredRequest.of(request), prepared.payload, examination.at)

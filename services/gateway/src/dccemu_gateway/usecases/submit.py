@@ -128,13 +128,13 @@ class Submit:
         if request is not None:
             detail["command_variant"] = request.command_variant
         return Entry(
-            id=self._gateway.entropy.uuid(),
+            id=self._gateway.new_id(),
             at=examination.at,
             stage="request",
             outcome=outcome,
-            request_id=None if request_id is None else str(request_id),
-            user=None if request_id is None else str(request_id.originator),
-            device=None if request_id is None else str(request_id.target),
+            request_id=examination.request_text or (None if request_id is None else str(request_id)),
+            user=examination.user_text or (None if request_id is None else str(request_id.originator)),
+            device=examination.device_text or (None if request_id is None else str(request_id.target)),
             srv=None if request is None else request.service_reference_variant,
             checks=checks_of(verdict),
             detail=detail,

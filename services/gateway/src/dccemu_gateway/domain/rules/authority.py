@@ -13,7 +13,7 @@ ENROLMENT = frozenset({"12.2", "8.1.1", "8.7.1", "8.7.2", "8.11"})
 
 def user_known(examination: Examination) -> None:
     """6: the originator is a User ID of an acceded Party with at least one User Role."""
-    originator = str(examination.submitted.user)
+    originator = examination.user_text
     user = examination.directory.user(originator)
     if user is None or not user.roles:
         raise Refusal(

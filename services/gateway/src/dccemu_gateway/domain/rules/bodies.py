@@ -11,8 +11,12 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator
 
+from dccemu_contracts.device_index import InventoryKey
+from dccemu_contracts.installation import InstallationRequest, check_installation
+from dccemu_contracts.inventory import DeviceFact
 from dccemu_contracts.trust_anchors import BROKER, NETWORK_OPERATOR, SUPPLIER
-from dccemu_protocol.duis import Element, text_of
+from dccemu_protocol.catalogue import LOCAL_DELIVERY_VARIANTS
+from dccemu_protocol.duis import Element, text_of, tree_of
 from dccemu_protocol.duis.names import sr
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
@@ -207,7 +211,41 @@ def _fit_own_role(examination: Examination) -> None:
         raise Refusal("CREDENTIAL_ROLE", expected="Supplier, NetworkOperator or LoadController", got=f"role {role}")
 
 
+def _installation(examination: Examination) -> None:
+    """8.7, 8.8, 8.11, 8.12: the rules of building up and taking down a Smart Metering System."""
+    submitted, directory = examination.submitted, examination.directory
+
+    def at_mpxn(mpxn: str) -> list[DeviceFact]:
+        try:
+            found = directory.read_inventory(InventoryKey(mpxn=mpxn))
+        except ProtocolError:
+            return []
+        return [fact for fact in found if mpxn in (fact.import_mpxn, fact.secondary_import_mpan, fact.export_mpan)]
+
+    content = tree_of(submitted.body)
+    check_installation(
+        InstallationRequest(
+            srv=examination.service_request.srv,
+            target=examination.target,
+            content=content if isinstance(content, dict) else {},
+            user=examination.sender.eui,
+            roles=examination.roles,
+            is_local=submitted.command_variant in LOCAL_DELIVERY_VARIANTS,
+            at=examination.moment,
+            records=directory,
+            at_mpxn=at_mpxn,
+        )
+    )
+
+
 SERVICE_RULES: dict[str, Callable[[Examination], None]] = {
+    "8.7.1": _installation,
+    "8.7.2": _installation,
+    "8.8.1": _installation,
+    "8.8.2": _installation,
+    "8.11": _installation,
+    "8.12.1": _installation,
+    "8.12.2": _installation,
     "4.1.1": _gas_reading,
     "4.1.2": _gas_reading,
     "6.15.1": _fit_own_role,

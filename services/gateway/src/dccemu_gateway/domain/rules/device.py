@@ -15,7 +15,7 @@ def device_known(examination: Examination) -> None:
     """14: the Device is in the inventory; the DCC talks only to inventory Devices."""
     if examination.service_request.non_device:
         return
-    device = str(examination.submitted.device)
+    device = examination.device_text
     fact = examination.directory.device(device)
     if fact is None:
         raise Refusal("UNKNOWN_DEVICE", expected="a Device of the inventory", got=device, place="RequestID")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dccemu_protocol import catalogue
-from dccemu_protocol.identifiers import Eui64
 
 from ..examination import Examination
 from ..lifecycle import kind_of
@@ -66,13 +65,13 @@ def web_service_fits(examination: Examination) -> None:
 
 def target_fits(examination: Examination) -> None:
     """12: the target is a Device for device requests, the DCC for Command Variant 8."""
-    request, dcc = examination.submitted, examination.policy.dcc
-    to_dcc = request.device == Eui64.parse(dcc)
+    dcc = examination.policy.dcc
+    to_dcc = examination.device_text == dcc
     if examination.service_request.non_device and not to_dcc:
         raise Refusal(
             "TARGET_NOT_DCC",
             expected=f"the DCC ({dcc}) as target of a Non-Device request",
-            got=str(request.device),
+            got=examination.device_text,
             place="/Request/Header/RequestID",
         )
     if to_dcc and not examination.service_request.non_device:
@@ -88,6 +87,6 @@ def not_repeated(examination: Examination) -> None:
         raise Refusal(
             "DUPLICATE_REQUEST",
             expected=f"a RequestID not used before for a message of kind {kind_of(request.command_variant)}",
-            got=str(request.request_id),
+            got=examination.request_text,
             place="/Request/Header/RequestID",
         )

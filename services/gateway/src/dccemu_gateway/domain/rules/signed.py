@@ -33,7 +33,7 @@ def pre_command_exists(examination: Examination) -> None:
     """7b: a Pre-Command exists for the RequestID and is not older than its life."""
     if not is_signed(examination):
         return
-    request_id, kept = str(examination.submitted.request_id), examination.pre_command
+    request_id, kept = examination.request_text, examination.pre_command
     if kept is None:
         raise Refusal("PRE_COMMAND_UNKNOWN", expected=f"a Pre-Command made for {request_id}", got="none")
     age = examination.at - kept.made_at
