@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import httpx
@@ -85,7 +86,13 @@ async def _connection(folder: Path, party: str, admin: httpx.AsyncClient) -> Non
         return
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, party)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    hosts = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(subject)
+        .add_extension(hosts, critical=False)
+        .sign(key, hashes.SHA256())
+    )
     answer = await admin.post(
         "/admin/gateway/connections",
         json={"party": party, "csr": request.public_bytes(serialization.Encoding.PEM).decode()},

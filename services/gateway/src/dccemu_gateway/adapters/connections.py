@@ -78,7 +78,10 @@ class Connections:
         return self.authority.public_bytes(serialization.Encoding.PEM).decode()
 
     async def issue(self, party: str, request_pem: str) -> str:
-        """A client certificate (PEM) for a Party's signing request; its key stays with the Party.
+        """A certificate (PEM) for a Party's signing request; its key stays with the Party.
+
+        It is good for the Party's connections to the gateway and, with the host names that the request asks for, for
+        its Receive Response Service.
 
         Raises
         ------
@@ -93,7 +96,13 @@ class Connections:
             raise ProtocolError("CSR_UNREADABLE", f"not a PEM signing request: {str(error)[:120]}") from None
         if not is_proven or not isinstance(key, ec.EllipticCurvePublicKey):
             raise ProtocolError("CSR_SIGNATURE", "the request is not signed with its own P-256 key")
-        certificate = self._sign(_name(party, f"{party} TEST ONLY"), key, ExtendedKeyUsageOID.CLIENT_AUTH)
+        certificate = self._sign(
+            _name(party, f"{party} TEST ONLY"),
+            key,
+            ExtendedKeyUsageOID.CLIENT_AUTH,
+            ExtendedKeyUsageOID.SERVER_AUTH,
+            names=_asked_names(request),
+        )
         await self._database.pool.execute(
             _PUT,
             f"{certificate.serial_number:X}",
@@ -225,6 +234,15 @@ def _name(organisation: str, common_name: str) -> x509.Name:
             x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]),
         ]
     )
+
+
+def _asked_names(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
+    """The host names and addresses that a signing request asks for."""
+    try:
+        asked = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [name for name in asked if isinstance(name, x509.DNSName | x509.IPAddress)]
 
 
 def _alternative(host: str) -> x509.GeneralName:
