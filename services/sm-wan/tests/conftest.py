@@ -32,6 +32,7 @@ from dccemu_runtime.outbox import message_of
 from dccemu_runtime.service import Runtime, Service
 from dccemu_sm_wan.bootstrap import build
 from dccemu_sm_wan.settings import Settings
+from dccemu_sm_wan.usecases.agenda import Agenda
 
 SCENARIO = Path(__file__).resolve().parents[3] / "deploy" / "scenarios" / "demo.yaml"
 DS, KA = Usage.DIGITAL_SIGNATURE, Usage.KEY_AGREEMENT
@@ -152,6 +153,7 @@ class Wan:
     devices: dict[tuple[str, str], SmkiCertificate] = field(default_factory=dict)
     sent: list[DeviceMessage] = field(default_factory=list)
     taken: dict[str, bytes] = field(default_factory=dict)
+    settings: Settings | None = None
     service: Service | None = None
     admin: httpx.AsyncClient | None = None
     status: httpx.AsyncClient | None = None
@@ -198,6 +200,11 @@ class Wan:
         )
         await self.runtime.bus.publish([message_of(command)])
         return identity
+
+    def pending(self) -> dict[tuple[str, str], datetime]:
+        """Appointments of the service."""
+        (agenda,) = (one for one in self.service.components if isinstance(one, Agenda))
+        return agenda.pending()
 
     def answers(self, identity: str) -> list[DeviceMessage]:
         return [message for message in self.sent if message.in_reply_to == identity]
@@ -274,7 +281,7 @@ async def wan(postgres_url, runtime, eventually, tmp_path) -> AsyncIterator[Wan]
     async def ordered(batch: Sequence[Message]) -> None:
         wan.alerts_ordered += batch
 
-    wan = Wan(runtime, Hierarchy(), start)
+    wan = Wan(runtime, Hierarchy(), start, settings=settings)
     bus, hierarchy = runtime.bus, wan.hierarchy
     subscriptions = [
         await bus.subscribe([topics.SM_WAN_RESPONSES.name], "gateway", wan.take),

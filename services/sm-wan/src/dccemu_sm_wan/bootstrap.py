@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dccemu_contracts.scenario import parse_scenario
+from dccemu_contracts.inventory import DeviceFact
+from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_contracts.smki import CertificateFact
 from dccemu_runtime.database import Database
 from dccemu_runtime.journal import Journal
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.projections import Projection
-from dccemu_runtime.service import Listener, Runtime, Service
+from dccemu_runtime.service import Component, Listener, Runtime, Service
 
 from .adapters.store import Store
 from .entrypoints import admin, http
@@ -19,8 +20,10 @@ from .usecases.agenda import Agenda
 from .usecases.enrolment import Enrolment
 from .usecases.fleet import INSTRUCTION, Fleet
 from .usecases.instructions import Instructions
+from .usecases.notified import Notified
 from .usecases.receive import DELIVERY, Receive
 from .usecases.stocking import stock
+from .usecases.tenure import Tenure
 
 NAME = "sm-wan"
 _SCHEMA = "sm_wan"
@@ -59,31 +62,40 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     clock, entropy, bus = runtime.clock, runtime.entropy.child(NAME), runtime.bus
     outbox, journal, agenda = Outbox(database, bus), Journal(database), Agenda(clock)
     fleet = Fleet(database, Store(database), outbox, agenda, clock, entropy)
-    await fleet.load()
+    scenario = Scenario(name="none")
     if settings.scenario is not None:
         scenario = parse_scenario(settings.scenario.read_text("utf-8"))
-        await stock(fleet, scenario, dated=settings.keystore is None)
+    dated = settings.keystore is None
     certificates = Projection(CertificateFact, database, bus, clock, entropy, requester=NAME)
     enrolment = Enrolment(fleet, certificates)
     receive = Receive(fleet, journal, runtime.faults, whitelist_enforced=settings.whitelist_enforced)
-    await receive.load()
     administration = Administration(fleet)
-    administration.load()
     agenda.on(DELIVERY, receive.arrive)
     agenda.on(INSTRUCTION, Instructions(fleet).fire)
     agenda.on(OUTAGE, administration.outage_lasts)
+
+    async def begin() -> None:
+        await fleet.load()
+        await stock(fleet, scenario, dated=dated)
+        await receive.load()
+        administration.load()
+
+    components: list[Component] = [
+        _Closing(database, journal),
+        Tenure(database, begin),
+        outbox,
+        certificates,
+        enrolment,
+    ]
+    if settings.simulate_notified:
+        records = Projection(DeviceFact, database, bus, clock, entropy, requester=NAME)
+        components += [records, Notified(fleet, enrolment, records, scenario.dcc, dated=dated)]
+    components += [agenda, DeviceConsumer(bus, database, NAME, fleet, receive)]
     service = Service(
         NAME,
         admin=admin.routes(fleet, administration),
         journal=journal,
-        components=[
-            _Closing(database, journal),
-            outbox,
-            certificates,
-            enrolment,
-            agenda,
-            DeviceConsumer(bus, database, NAME, fleet, receive),
-        ],
+        components=components,
         conditions=[enrolment.unmet],
     )
     app = http.application(fleet, service.unready, settings.max_body_bytes)

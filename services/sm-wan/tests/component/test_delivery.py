@@ -88,7 +88,7 @@ async def test_a_slow_device_answers_later_by_the_clock_and_in_order(wan, eventu
     await wan.admin.put(f"/admin/devices/{ESME}", json={"latency_ms": 5000})
     first = await wan.send(wan.command(ESME, 0x0059, version(1), 1))
     second = await wan.send(wan.command(ESME, 0x0059, version(2), 2))
-    await eventually(lambda: len(wan.service.components[4].pending()) == 2)
+    await eventually(lambda: len(wan.pending()) == 2)
     assert wan.sent == []
 
     wan.runtime.clock.advance(timedelta(seconds=6))
@@ -101,7 +101,7 @@ async def test_a_slow_device_answers_later_by_the_clock_and_in_order(wan, eventu
 async def test_commands_on_their_way_arrive_after_a_restart(wan, eventually):
     await wan.admin.put(f"/admin/devices/{ESME}", json={"latency_ms": 5000})
     identity = await wan.send(wan.command(ESME, 0x0059, version(1), 1))
-    await eventually(lambda: wan.service.components[4].pending())
+    await eventually(lambda: wan.pending())
 
     await wan.restart()
     wan.runtime.clock.advance(timedelta(seconds=6))

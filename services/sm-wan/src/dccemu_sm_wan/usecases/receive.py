@@ -147,8 +147,11 @@ class Receive:
         writes = [self._fleet.alert(device, payload, now) for payload in reaction.alerts]
         if reaction.response is not None:
             writes = [*self._responses(command, reaction.response, now), *writes]
-        code = None if reaction.message is None else f"{reaction.message.message_code:04x}"
-        detail = {"message_code": code, "alerts": len(reaction.alerts)}
+        detail: dict[str, object] = {"message_code": None, "alerts": len(reaction.alerts)}
+        if reaction.message is not None:
+            header = reaction.message
+            detail["message_code"] = f"{header.message_code:04x}"
+            detail |= {"originator": str(header.originator), "counter": header.counter}
         checks = [Check(f.rule, f.passed, f.expected, f.got, f.source) for f in reaction.findings]
         return [*writes, self._entry(command, now, reaction.outcome.value, detail, checks)]
 

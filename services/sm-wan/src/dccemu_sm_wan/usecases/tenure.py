@@ -1,0 +1,65 @@
+"""Only one process keeps the Devices: it holds a lock in the database for as long as it lives.
+
+A second process waits for the first to end; the database frees the lock of a process that was killed. Devices are read
+after the lock is held, so that nobody else changes them from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+
+from dccemu_runtime.database import Database
+from dccemu_runtime.groupcommit import CONNECTION_TROUBLE
+
+log = structlog.get_logger(__name__)
+
+_TAKE = "SELECT pg_advisory_lock(hashtext('sm-wan devices ' || current_schema()))"
+_RETRY = 0.5
+
+
+class Tenure:
+    """A component: the lock, and what is to be done when it is held."""
+
+    def __init__(self, database: Database, begin: Callable[[], Awaitable[None]]) -> None:
+        self._database = database
+        self._begin = begin
+        self._connection: asyncpg.Connection | None = None
+        self._lost = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._take()
+        await self._begin()
+        self._task = asyncio.create_task(self._watch(), name="sm-wan tenure")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close()
+
+    async def _take(self) -> None:
+        self._lost.clear()
+        connection = await asyncpg.connect(
+            self._database.url, server_settings={"search_path": f'"{self._database.schema}"'}, timeout=10
+        )
+        connection.add_termination_listener(lambda _: self._lost.set())
+        await connection.execute(_TAKE)
+        self._connection = connection
+
+    async def _watch(self) -> None:
+        """Take the lock again when the database was away."""
+        while True:
+            await self._lost.wait()
+            try:
+                await self._take()
+                log.info("the Devices are held again")
+            except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
+                log.warning("the lock on the Devices waits for the database", error=repr(error))
+                await asyncio.sleep(_RETRY)
+                self._lost.set()

@@ -1,0 +1,76 @@
+"""Devices of new inventory records come to life, and only one process keeps Devices."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dccemu_contracts.inventory import DeviceFact
+from dccemu_protocol.gbcs import datum as d
+from dccemu_protocol.gbcs import dlms
+from dccemu_protocol.gbcs.envelope import decode
+from dccemu_runtime.outbox import message_of
+from dccemu_sm_wan.bootstrap import build
+
+NEW = "00-DB-12-34-56-78-9F-01"
+
+
+def fact(wan, version: int, **changes: object) -> DeviceFact:
+    return DeviceFact(
+        id=f"fact {version}",
+        at=wan.runtime.clock.now(),
+        version=version,
+        device=NEW,
+        type="ESME",
+        status="Pending",
+        manufacturer="AB01",
+        model="010A030B",
+        firmware_version="0002012F",
+        gbcs_version="4.3",
+        esme_variant="A",
+        notified_by="90-B3-D5-1F-30-01-00-00",
+        **changes,
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_pre_notified_device_gets_keys_and_certificates_and_answers(wan, eventually, parties):
+    await wan.runtime.bus.publish([message_of(fact(wan, 1))])
+    eui = NEW.replace("-", "").lower()
+    await eventually(lambda: (eui, "keyAgreement") in wan.devices)
+    await eventually(lambda: wan.service.unready() == [])
+    item = dlms.Specification(dlms.Operation.GET, 1, bytes.fromhex("0000000201ff"), 2)
+    payload = dlms.encode(dlms.AccessRequest(dlms.invoke_id(1), (item,), (d.NULL,)))
+
+    identity = await wan.send(wan.command(eui, 0x0059, payload, 1))
+    await eventually(lambda: wan.answers(identity))
+
+    wan.check(decode(bytes.fromhex(wan.answers(identity)[0].payload)), parties["supplier"])
+
+
+@pytest.mark.asyncio
+async def test_the_hub_of_a_device_follows_the_inventory(wan, eventually):
+    await wan.runtime.bus.publish([message_of(fact(wan, 1))])
+    await wan.runtime.bus.publish([message_of(fact(wan, 2, hub="00-DB-12-34-56-78-90-A2"))])
+
+    async def served() -> bool:
+        answer = await wan.admin.get(f"/admin/devices/{NEW}")
+        return answer.status_code == 200 and answer.json()["hub"] == "00-DB-12-34-56-78-90-A2"
+
+    await eventually(served)
+
+
+@pytest.mark.asyncio
+async def test_a_second_process_waits_until_the_first_has_ended(wan, eventually):
+    second = await build(wan.settings, wan.runtime)
+    starting = asyncio.create_task(second.start())
+    done, _ = await asyncio.wait({starting}, timeout=0.3)
+    assert done == set()
+
+    await wan.service.stop()
+    await asyncio.wait_for(starting, 10)
+
+    assert second.unready() == []
+    await second.stop()
+    await wan.restart()
