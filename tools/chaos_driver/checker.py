@@ -1,0 +1,220 @@
+"""The checker: three logs - acknowledged, applied, delivered - against the promises of reliability.md section 3."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dccemu_protocol.duis import DuisResponse, parse_document, read_response
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.xmldsig import SignerKeys, verify
+
+from .record import Applied, Asked, Fate, Record
+
+FINAL = frozenset({"I0", "E20", "E21"})
+LONGEST_REPLY = 15.0
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the run showed. Everything in ``wrong`` breaks a promise; an empty ``wrong`` passes."""
+
+    requests: int = 0
+    acknowledged: int = 0
+    refused: int = 0
+    unknown: int = 0
+    applied: int = 0
+    delivered: int = 0
+    answers: int = 0
+    lost: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    out_of_order: list[str] = field(default_factory=list)
+    invented: list[str] = field(default_factory=list)
+    repeats: int = 0
+    timed_out: int = 0
+    wrong: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.wrong
+
+    def __str__(self) -> str:
+        shown = [
+            f"requests {self.requests}  acknowledged {self.acknowledged}  refused {self.refused}"
+            f"  unknown {self.unknown}",
+            f"applied {self.applied}  delivered {self.delivered} ({self.answers} different, {self.repeats} repeats)",
+            f"lost {len(self.lost)}  duplicated {len(self.duplicated)}  changed {len(self.changed)}"
+            f"  out-of-order {len(self.out_of_order)}  invented {len(self.invented)}  timed out {self.timed_out}",
+            *self.lines,
+        ]
+        return "\n".join([*shown, *(f"WRONG: {line}" for line in self.wrong), "passed" if self.passed else "FAILED"])
+
+
+def check(
+    record: Record, applied: Sequence[Applied], signers: SignerKeys, *, least: int, faults_expected: bool = True
+) -> Verdict:
+    """Compare the logs.
+
+    Parameters
+    ----------
+    least
+        A run with fewer requests proved nothing.
+    faults_expected
+        Whether a run without faults that landed proved nothing.
+    """
+    verdict = Verdict(requests=len(record.asked), applied=len(applied), delivered=len(record.delivered))
+    fates = Counter(one.fate for one in record.asked.values())
+    verdict.acknowledged, verdict.refused = fates[Fate.ACKNOWLEDGED], fates[Fate.REFUSED]
+    verdict.unknown = fates[Fate.UNKNOWN]
+    answers = _answers(record, signers, verdict)
+    _judge_answers(record, answers, verdict)
+    _judge_devices(record, applied, verdict)
+    _judge_front_door(record, verdict)
+    _judge_weight(record, verdict, least, faults_expected)
+    _sum_up(record, answers, verdict)
+    return verdict
+
+
+def _answers(
+    record: Record, signers: SignerKeys, verdict: Verdict
+) -> dict[str, list[tuple[float, bytes, DuisResponse]]]:
+    """Every different body by RequestID, with the time of its first delivery; each is verified."""
+    first: dict[bytes, float] = {}
+    for delivery in record.delivered:
+        if delivery.body in first:
+            verdict.repeats += 1
+        else:
+            first[delivery.body] = delivery.at
+    found: dict[str, list[tuple[float, bytes, DuisResponse]]] = defaultdict(list)
+    for body, at in first.items():
+        try:
+            response = read_response(verify(parse_document(body), signers).root)
+        except ProtocolError as error:
+            verdict.wrong.append(f"I3: a delivery does not verify: {error}")
+            continue
+        if response.request_id is not None:
+            found[str(response.request_id)].append((at, body, response))
+    verdict.answers = len(first)
+    return found
+
+
+def _judge_answers(
+    record: Record, answers: dict[str, list[tuple[float, bytes, DuisResponse]]], verdict: Verdict
+) -> None:
+    for request_id, asked in record.asked.items():
+        got = answers.get(request_id, [])
+        if asked.fate is Fate.ACKNOWLEDGED and not got:
+            verdict.lost.append(request_id)
+        if asked.fate is Fate.REFUSED and got:
+            verdict.invented.append(request_id)
+        if len(got) > 1:
+            ids = {str(response.response_id) for _, _, response in got}
+            (verdict.changed if len(ids) == 1 else verdict.duplicated).append(request_id)
+        for _, _, response in got:
+            if response.response_code not in FINAL:
+                verdict.wrong.append(f"I1: {request_id} was answered {response.kind} {response.response_code}")
+            verdict.timed_out += response.response_code in ("E20", "E21")
+    for request_id in answers.keys() - record.asked.keys():
+        verdict.invented.append(request_id)
+    if verdict.lost:
+        verdict.wrong.append(f"I1: {len(verdict.lost)} acknowledged requests have no answer: {verdict.lost[:5]}")
+    if verdict.changed:
+        verdict.wrong.append(f"I2: {len(verdict.changed)} answers changed: {verdict.changed[:5]}")
+    if verdict.duplicated:
+        verdict.wrong.append(f"I2: {len(verdict.duplicated)} requests were answered twice: {verdict.duplicated[:5]}")
+    if verdict.invented:
+        verdict.wrong.append(f"I3: answers that nobody asked for: {verdict.invented[:5]}")
+
+
+def _judge_devices(record: Record, applied: Sequence[Applied], verdict: Verdict) -> None:
+    last: dict[tuple[str, str], int] = {}
+    seen: set[tuple[str, str, int]] = set()
+    twice = []
+    for one in applied:
+        key = (one.device, one.originator)
+        if (*key, one.counter) in seen:
+            twice.append(one.request_id)
+        elif one.counter <= last.get(key, -1):
+            verdict.out_of_order.append(one.request_id)
+        seen.add((*key, one.counter))
+        last[key] = max(one.counter, last.get(key, -1))
+        asked = record.asked.get(one.request_id)
+        if asked is None or asked.counter != one.counter or asked.fate is Fate.REFUSED:
+            verdict.wrong.append(f"I3: {one.device} applied {one.request_id}, which was not accepted from this User")
+    if twice:
+        verdict.duplicated += twice
+        verdict.wrong.append(f"I2: Devices applied {len(twice)} Commands twice: {twice[:5]}")
+    if verdict.out_of_order:
+        verdict.wrong.append(f"I4: {len(verdict.out_of_order)} counters went down: {verdict.out_of_order[:5]}")
+    done = {one.request_id for one in applied}
+    undone = [
+        asked.request_id
+        for asked in record.asked.values()
+        if asked.fate is Fate.ACKNOWLEDGED and asked.request_id not in done
+    ]
+    if undone:
+        verdict.wrong.append(f"I1: {len(undone)} acknowledged requests were not applied: {undone[:5]}")
+
+
+def _judge_front_door(record: Record, verdict: Verdict) -> None:
+    for text in record.anomalies[:5]:
+        verdict.wrong.append(f"I6: {text}")
+    refused = [one for one in record.asked.values() if one.fate is Fate.REFUSED]
+    if refused:
+        codes = Counter(code for one in refused for code in one.codes)
+        verdict.wrong.append(f"I6: {len(refused)} valid requests were refused: {dict(codes)}")
+    undecided = [one.request_id for one in record.asked.values() if one.fate is Fate.UNKNOWN]
+    if undecided:
+        verdict.wrong.append(f"I5: {len(undecided)} requests never got a reply: {undecided[:5]}")
+    accepted_twice = [one.request_id for one in record.asked.values() if one.codes.count("I99") > 1]
+    if accepted_twice:
+        verdict.wrong.append(f"I2: {len(accepted_twice)} requests were accepted twice: {accepted_twice[:5]}")
+    if record.longest_reply > LONGEST_REPLY:
+        verdict.wrong.append(f"I5: a reply took {record.longest_reply:.1f} s")
+
+
+def _judge_weight(record: Record, verdict: Verdict, least: int, faults_expected: bool) -> None:
+    landed = [fault for fault in record.faults if fault.under_way > 0]
+    if faults_expected and not landed and not record.repeats_sent:
+        verdict.wrong.append("proved nothing: no fault landed while requests were under way")
+    if verdict.acknowledged < least:
+        verdict.wrong.append(f"proved nothing: {verdict.acknowledged} acknowledged requests are fewer than {least}")
+
+
+def _sum_up(record: Record, answers: dict[str, list[tuple[float, bytes, DuisResponse]]], verdict: Verdict) -> None:
+    seconds = max(record.ended - record.began, 0.001)
+    waits = sorted(
+        answers[one.request_id][0][0] - one.at for one in record.asked.values() if answers.get(one.request_id)
+    )
+    verdict.lines.append(
+        f"load {seconds:.1f} s  {verdict.acknowledged / seconds:.1f} acknowledged/s  503: {record.unavailable}"
+        f"  connections lost: {record.broken}  Pre-Commands lost: {record.abandoned}"
+        f"  copies sent: {record.repeats_sent}  longest reply {record.longest_reply:.2f} s"
+    )
+    if waits:
+        verdict.lines.append(
+            f"request to answer: median {waits[len(waits) // 2] * 1000:.0f} ms"
+            f"  p99 {waits[int(len(waits) * 0.99)] * 1000:.0f} ms  longest {waits[-1]:.1f} s"
+        )
+    for fault in record.faults:
+        verdict.lines.append(
+            f"fault at {fault.at - record.began:5.1f} s: {fault.what}, {fault.under_way} under way;"
+            f" first new answer {_recovery(record.asked.values(), answers, fault.at)}"
+        )
+
+
+def _recovery(asked: object, answers: dict[str, list[tuple[float, bytes, DuisResponse]]], at: float) -> str:
+    """From the fault to the first answer to a request that was acknowledged after it."""
+    assert hasattr(asked, "__iter__")
+    first = min(
+        (
+            answers[one.request_id][0][0]
+            for one in asked
+            if isinstance(one, Asked) and one.acknowledged_at > at and answers.get(one.request_id)
+        ),
+        default=None,
+    )
+    return "never" if first is None else f"after {first - at:.2f} s"

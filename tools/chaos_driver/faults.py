@@ -1,0 +1,85 @@
+"""The faults of reliability.md section 5 that this driver makes, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from .house import House
+from .record import Landed, Record
+
+Strike = Callable[[House, random.Random], Awaitable[str | None]]
+
+
+def _killing(*services: str) -> Strike:
+    async def strike(house: House, rng: random.Random) -> str | None:
+        service = rng.choice(services)
+        pid = house.kill(service)
+        return None if pid is None else f"kill -9 {service} ({pid})"
+
+    return strike
+
+
+async def _broker(house: House, _rng: random.Random) -> str:
+    await house.lose_broker(2.0)
+    return "kill -9 broker, empty after 2 s"
+
+
+async def _database(house: House, _rng: random.Random) -> str:
+    await house.crash_database(0.5)
+    return "PostgreSQL: immediate shutdown and start"
+
+
+async def _any(house: House, rng: random.Random) -> str | None:
+    strikes = [_killing("gateway", "sm-wan", "inventory", "smki", "cos-party"), _broker, _database]
+    return await rng.choices(strikes, weights=[6, 1, 1])[0](house, rng)
+
+
+RECOVERED = 20
+"""Acknowledgements after a fault that show that the system works again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A kind of fault: what strikes, and the least and longest pause between strikes in seconds."""
+
+    title: str
+    strike: Strike | None
+    pause: tuple[float, float] = (0.0, 0.0)
+    copies: tuple[int, int] = (1, 1)
+
+
+FAULTS: Mapping[str, Fault] = {
+    "F1": Fault("kill -9 of the gateway", _killing("gateway"), (0.5, 2.0)),
+    "F2": Fault("kill -9 of the simulated Devices' service", _killing("sm-wan"), (0.5, 2.0)),
+    "F2b": Fault("kill -9 of inventory, SMKI and CoS Party", _killing("inventory", "smki", "cos-party"), (0.3, 1.0)),
+    "F3": Fault("kill -9 of the broker, restarted empty", _broker, (0.5, 2.0)),
+    "F5": Fault("immediate shutdown of PostgreSQL", _database, (0.5, 2.0)),
+    "F10": Fault("every message several times at once", None, copies=(2, 5)),
+    "soak": Fault("any of them", _any, (5.0, 15.0)),
+}
+
+
+async def strike_until(fault: Fault, house: House, record: Record, rng: random.Random, stop: asyncio.Event) -> None:
+    """Strike again and again; each that found its target is written down.
+
+    Between strikes the pause passes and the system takes requests again: a part that is down already proves nothing.
+    """
+    assert fault.strike is not None
+    while not stop.is_set():
+        before = record.acknowledged
+        due = time.monotonic() + rng.uniform(*fault.pause)
+        while not stop.is_set() and (time.monotonic() < due or record.acknowledged < before + RECOVERED):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await stop.wait()
+        if stop.is_set():
+            return
+        at, under_way = time.monotonic(), record.under_way
+        what = await fault.strike(house, rng)
+        if what is not None:
+            record.faults.append(Landed(what, at, under_way, time.monotonic()))

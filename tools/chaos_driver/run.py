@@ -1,0 +1,72 @@
+"""One run: load, faults, settling, and the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from dccemu_sdk.session import Dcc
+
+from .checker import Verdict, check
+from .faults import FAULTS, strike_until
+from .house import House
+from .record import Applied, Record
+from .scenario import SUPPLIER
+from .user import User
+
+_APPLIED = """
+SELECT device, request_id, detail->>'originator', (detail->>'counter')::numeric FROM sm_wan.journal
+WHERE stage = 'device' AND outcome = 'answered' AND position > $1 ORDER BY position"""
+_POSITION = "SELECT coalesce(max(position), 0) FROM sm_wan.journal"
+
+
+async def run(
+    house: House,
+    name: str,
+    *,
+    seconds: float,
+    seed: int,
+    rate: float,
+    least: int,
+    strikes: int | None = None,
+    settle: float = 30.0,
+) -> Verdict:
+    """Run one kind of fault against a house that is up.
+
+    With ``strikes`` the load ends as soon as so many faults landed and ``least`` requests were acknowledged, after
+    ``seconds`` at the latest; else it lasts the whole time.
+    """
+    fault = FAULTS[name]
+    wanted = strikes if strikes is not None and fault.strike is not None else 0
+    stop = asyncio.Event()
+
+    def is_enough(record: Record) -> bool:
+        return strikes is not None and record.acknowledged >= least and len(record.faults) >= wanted
+
+    dcc = await asyncio.to_thread(Dcc, house.state)
+    try:
+        identity = dcc.user(SUPPLIER).identity
+        user = User(identity, house.state.duis, house.meters, seed, rate=rate, copies=fault.copies)
+        url = await user.start()
+        try:
+            await asyncio.to_thread(dcc.admin.set_receiver, SUPPLIER, url)
+            position = (await house.query(_POSITION))[0][0]
+            striking = None
+            if fault.strike is not None:
+                rng = random.Random(seed)
+                striking = asyncio.create_task(strike_until(fault, house, user.record, rng, stop))
+            await user.run(seconds, is_enough)
+            stop.set()
+            if striking is not None:
+                await striking
+            await house.ready_again()
+            await user.settle(settle)
+            applied = [
+                Applied(row[0], row[2], int(row[3]), row[1], critical=False)
+                for row in await house.query(_APPLIED, position)
+            ]
+            return await asyncio.to_thread(check, user.record, applied, dcc.signers, least=least, faults_expected=True)
+        finally:
+            await user.stop()
+    finally:
+        await asyncio.to_thread(dcc.close)
