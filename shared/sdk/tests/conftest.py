@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dccemu_protocol.duis import AnsweredRequest, DuisRequest, parse_document, read_request, responses, validate
+from dccemu_protocol.gbcs import datum, dlms, times
 from dccemu_protocol.gbcs.crypto import verify_signature
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, OtherInformation, decode, encode
 from dccemu_protocol.identifiers import Eui64
@@ -111,15 +112,24 @@ def top_up() -> bytes:
     return template(1, "2.2", "<sr:TopUpDevice><sr:UTRN>12345678901234567890</sr:UTRN></sr:TopUpDevice>", 3 << 32)
 
 
-def pre_command_of(request: DuisRequest, *, counter: int | None = None) -> GbcsMessage:
-    return GbcsMessage(
-        CRA.COMMAND,
-        request.request_id.counter if counter is None else counter,
-        request.user,
-        request.device,
-        OtherInformation(0x0062),
-        b"payload",
+CLOCK = dlms.obis_octets("0-0:1.0.0.255")
+
+
+def pre_command_of(request: DuisRequest, *, counter: int | None = None, tolerance: int = 60) -> GbcsMessage:
+    """ECS70: set the clock within a window that begins with the year 2026."""
+    sent = request.request_id.counter if counter is None else counter
+    window = [times.NEVER, times.date_time_octets(START), times.date_time_octets(START + timedelta(seconds=tolerance))]
+    content = (
+        (dlms.Operation.SET, 9, datum.Enum(5)),
+        (dlms.Operation.ACTION, 5, datum.structure(*(datum.OctetString(at) for at in window))),
+        (dlms.Operation.ACTION, 4, datum.Integer(0)),
+        (dlms.Operation.GET, 2, datum.NULL),
+        (dlms.Operation.GET, 4, datum.NULL),
     )
+    items = tuple(dlms.Specification(operation, 8, CLOCK, member) for operation, member, _ in content)
+    access = dlms.AccessRequest(dlms.invoke_id(sent), items, tuple(value for _, _, value in content))
+    other = OtherInformation(0x0062)
+    return GbcsMessage(CRA.COMMAND, sent, request.user, request.device, other, dlms.encode(access))
 
 
 @dataclass
@@ -130,6 +140,7 @@ class SmallDcc:
     signer: XMLSigner
     push_to: str | None = None
     wrong_counter: bool = False
+    tolerance: int = 60
     status: int = 200
     requests: list[tuple[str, DuisRequest]] = field(default_factory=list)
     url: str = ""
@@ -141,7 +152,8 @@ class SmallDcc:
         self.requests.append((PATHS[path], request))
         answered = AnsweredRequest.of(request)
         if request.command_variant == 4:
-            message = pre_command_of(request, counter=7 if self.wrong_counter else None)
+            counter = 7 if self.wrong_counter else None
+            message = pre_command_of(request, counter=counter, tolerance=self.tolerance)
             return self.signer.sign_canonical(responses.pre_command(answered, encode(message), "4.3", START))
         if request.gbcs_payload is not None:
             supplier_key = self.store.private_key(SUPPLIER, Usage.DIGITAL_SIGNATURE, RemotePartyRole.SUPPLIER)

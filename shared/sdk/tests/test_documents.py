@@ -64,7 +64,7 @@ def test_a_pre_command_is_signed_in_the_users_role(
     key = store.private_key(SUPPLIER, Usage.DIGITAL_SIGNATURE, RemotePartyRole.SUPPLIER)
     assert key is not None
     verify_signature(signed, key.public_key())
-    assert signed.payload == b"payload"
+    assert signed.payload == decode(octets).payload
 
 
 def test_a_user_without_keys_is_told_so(store: Keystore) -> None:

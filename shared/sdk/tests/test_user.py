@@ -20,6 +20,7 @@ from dccemu_sdk import (
     Receiver,
     SdkError,
     User,
+    check_header,
 )
 
 SUPPLIER = Eui64.parse("90-B3-D5-1F-30-01-00-00")
@@ -68,9 +69,30 @@ def test_a_critical_command_for_local_delivery_comes_in_the_reply(
 def test_a_pre_command_for_something_else_is_not_signed(user: User, small_dcc: Any, synchronise_clock: bytes) -> None:
     small_dcc.wrong_counter = True
 
-    with pytest.raises(NotCorrelated, match=":7"):
+    with pytest.raises(NotCorrelated, match="RequestID / originator counter: expected 5000, found 7"):
         user.send(synchronise_clock)
     assert len(small_dcc.requests) == 1
+
+
+def test_a_pre_command_that_means_something_else_is_not_signed(
+    user: User, small_dcc: Any, synchronise_clock: bytes
+) -> None:
+    small_dcc.tolerance = 61
+
+    with pytest.raises(NotCorrelated, match=r"SynchroniseClock/TolerancePeriod / .*: expected 60, found 61"):
+        user.send(synchronise_clock)
+    assert len(small_dcc.requests) == 1
+
+
+def test_the_header_alone_can_be_checked_instead(store: Keystore, small_dcc: Any, synchronise_clock: bytes) -> None:
+    small_dcc.tolerance = 61
+
+    with GatewayClient(small_dcc.url, DCCSigners(store)) as gateway:
+        user = User(Identity(store, SUPPLIER), gateway, correlate=check_header)
+        assert user.send(synchronise_clock, wait=False).last.is_acknowledgement
+        small_dcc.wrong_counter = True
+        with pytest.raises(NotCorrelated, match=":7"):
+            user.send(synchronise_clock)
 
 
 def test_a_correlation_of_ones_own_can_refuse(store: Keystore, small_dcc: Any, synchronise_clock: bytes) -> None:

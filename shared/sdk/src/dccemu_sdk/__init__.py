@@ -10,7 +10,7 @@ from .receiver import Delivery, Receiver
 from .session import Dcc
 from .smki import DCCSigners, Directory, Repository
 from .stack import Stack, State
-from .user import Outcome, User, check_header
+from .user import Outcome, User, check_header, check_meaning
 
 __all__ = [
     "AdminClient",
@@ -34,6 +34,7 @@ __all__ = [
     "User",
     "address",
     "check_header",
+    "check_meaning",
     "client_tls",
     "open_keystore",
     "signed_pre_command",

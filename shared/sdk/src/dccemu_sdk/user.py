@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from dccemu_protocol import catalogue
 from dccemu_protocol.duis import DuisRequest, DuisResponse, parse_document, read_request
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.gbcs.correlate import correlate as correlate_meaning
 from dccemu_protocol.gbcs.envelope import CRA, decode
 from dccemu_protocol.identifiers import Eui64, RequestId
 
@@ -45,7 +47,7 @@ class Outcome:
 def check_header(request: DuisRequest, pre_command: bytes) -> None:
     """The least a User does before it signs: the Pre-Command is for that Device, from that User, with that counter.
 
-    Full correlation compares the content as well; hand such a function to ``User`` instead.
+    ``check_meaning`` compares the content as well; hand this function to ``User`` to do without.
 
     Raises
     ------
@@ -56,6 +58,22 @@ def check_header(request: DuisRequest, pre_command: bytes) -> None:
     found = RequestId(message.originator, message.target, message.counter)
     if message.cra is not CRA.COMMAND or found != request.request_id:
         raise NotCorrelated(f"the Pre-Command is for {found}, the request was {request.request_id}")
+
+
+def check_meaning(request: DuisRequest, pre_command: bytes) -> None:
+    """What a User does before it signs: the Pre-Command means what the Service Request asks for, value by value.
+
+    Raises
+    ------
+    NotCorrelated
+        At the first difference, which it names, or when the two cannot be compared.
+    """
+    try:
+        found = correlate_meaning(request, pre_command)
+    except ProtocolError as error:
+        raise NotCorrelated(f"the Pre-Command cannot be compared with the request: {error}") from error
+    if found.difference is not None:
+        raise NotCorrelated(f"the Pre-Command differs from the request: {found.difference}")
 
 
 class User:
@@ -72,7 +90,8 @@ class User:
     counters
         Source of RequestID counters.
     correlate
-        Called with the request and the Pre-Command before that is signed; raises to refuse.
+        Called with the request and the Pre-Command before that is signed; raises to refuse. As a rule the whole
+        meaning is compared (``check_meaning``).
     """
 
     def __init__(
@@ -82,7 +101,7 @@ class User:
         receiver: Receiver | None = None,
         *,
         counters: CounterSource | None = None,
-        correlate: Correlate = check_header,
+        correlate: Correlate = check_meaning,
     ) -> None:
         self.identity = identity
         self.gateway = gateway

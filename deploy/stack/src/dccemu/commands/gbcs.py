@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -195,3 +196,51 @@ def inspect(
             continue
         print(json.dumps(tree) if as_json else text(tree) + "\n")
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def correlate(
+    request: Annotated[Path, typer.Option("--request", exists=True, dir_okay=False, help="the Service Request")],
+    pre_command: Annotated[
+        Path, typer.Option("--pre-command", exists=True, dir_okay=False, help="hexadecimal GBCS, or the DUIS Response")
+    ],
+    device_type: Annotated[str | None, typer.Option(help="type of the Device, such as ESME; stricter")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the finding as a JSON object")] = False,
+) -> None:
+    """Decide whether a Service Request and a Pre-Command mean the same; status 1 and the first difference if not."""
+    from dccemu_protocol.duis.document import parse_document
+    from dccemu_protocol.duis.request import read_request
+    from dccemu_protocol.errors import ProtocolError
+    from dccemu_protocol.gbcs.correlate import Known
+    from dccemu_protocol.gbcs.correlate import correlate as compare
+
+    try:
+        asked = read_request(parse_document(request.read_bytes()))
+        found = compare(asked, _pre_command(pre_command), Known(device_type=device_type))
+    except ProtocolError as error:
+        if as_json:
+            fault = {"code": _code(error), "detail": error.detail, "place": error.place}
+            print(json.dumps({"same": False, "error": fault}))
+        else:
+            _refuse(pre_command if error.rule.startswith("GBCS_") else request, error)
+        raise typer.Exit(1) from None
+    if as_json:
+        difference = None if found.difference is None else asdict(found.difference)
+        print(json.dumps({"same": found.same, "difference": difference}))
+    else:
+        print("same" if found.difference is None else f"different: {found.difference}")
+    raise typer.Exit(0 if found.same else 1)
+
+
+def _pre_command(file: Path) -> bytes:
+    """The GBCS octets of a Pre-Command: hexadecimal digits, or in a DUIS Response."""
+    from dccemu_protocol.duis import parse_document, read_response
+    from dccemu_protocol.errors import ProtocolError
+
+    data = file.read_bytes()
+    if not data.lstrip().startswith(b"<"):
+        return _octets(file)
+    payload = read_response(parse_document(data)).gbcs_payload
+    if payload is None:
+        raise ProtocolError("CANNOT_TRANSFORM", f"{file.name} holds no GBCS message")
+    return payload
