@@ -29,7 +29,7 @@ def test_schema_file_is_the_models_schema() -> None:
 
 def test_rtds_devices_hold_the_cells_of_their_type() -> None:
     scenario = parse_scenario((SCENARIOS / "rtds.yaml").read_text("utf-8"))
-    cells = {device.type: scenario.cells(device) for device in scenario.devices}
+    cells = {device.type: scenario.cells(device) for device in reversed(scenario.devices)}
     assert {(c.role, c.eui) for c in cells["ESME"] if c.role in (2, 3, 5, 8)} == {
         (2, "90-B3-D5-1F-30-01-00-00"),
         (3, "90-B3-D5-1F-30-02-00-00"),

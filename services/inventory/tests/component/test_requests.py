@@ -80,7 +80,8 @@ async def test_decommissioning_a_meter_takes_its_own_type_1_devices_along(invent
     assert alert.recipients == (NETWORK,)
     change = alert.body["DeviceStatusChange"]["MeterDecommissioningOrWithdrawal"]
     assert change["MeterDecommissionOrWithdrawal"]["ImportMPxN"] == "1312345678111"
-    assert change["AssociatedType1Device"] == [{"DeviceID": HCALCS, "DeviceType": "HCALCS"}]
+    assert {"DeviceID": HCALCS, "DeviceType": "HCALCS"} in change["AssociatedType1Device"]
+    assert PPMID not in {listed["DeviceID"] for listed in change["AssociatedType1Device"]}
 
 
 async def test_decommissioning_a_hub_takes_its_gpf_along(inventory: Any) -> None:

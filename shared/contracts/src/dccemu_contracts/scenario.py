@@ -160,6 +160,8 @@ class ScenarioDevice(Section):
     han_variant: str | None = None
     connectivity: str | None = None
     notified_by: Eui | None = None
+    chf_log_backup: dict[str, Any] | None = None
+    gpf_log_backup: dict[str, Any] | None = None
     credentials: dict[str, Eui] = {}
     simulation: Simulation = Simulation()
 
