@@ -12,18 +12,21 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
+from lxml import etree
 
 from dccemu_contracts import topics
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact, RoleSpan, UserFact
 from dccemu_contracts.smki import CertificateFact, CertificateRequest
 from dccemu_contracts.trust_anchors import cells_of
 from dccemu_contracts.wan import DeviceCommand, DeviceMessage
+from dccemu_gateway.adapters.official_schema import load
 from dccemu_gateway.bootstrap import compose
 from dccemu_gateway.settings import Settings
 from dccemu_gateway.usecases.gateway import Gateway
@@ -289,6 +292,9 @@ class World:
     def read(self, document: bytes) -> DuisResponse:
         """Read an answer; when it is signed the DCC's signature must verify."""
         root = parse_document(document)
+        schema = official_answers()
+        if schema is not None:
+            schema.assertValid(root)
         if root.find("{http://www.w3.org/2000/09/xmldsig#}Signature") is not None:
             root = verify(root, self).root
         return read_response(root)
@@ -520,12 +526,23 @@ async def world(make_world: MakeWorld) -> World:
     return await make_world()
 
 
+def _official_schema() -> Path | None:
+    root = Path(__file__).resolve().parents[3]
+    vectors = Path(os.environ.get("DCCEMU_VECTORS", root.parent / "shared" / "vectors"))
+    return next(iter(sorted(vectors.glob("schema/DUIS*.xsd"))), None)
+
+
 @pytest.fixture
 def official_schema() -> Path:
     """The official DUIS schema among the reference vectors, where they are at hand."""
-    root = Path(__file__).resolve().parents[3]
-    vectors = Path(os.environ.get("DCCEMU_VECTORS", root.parent / "shared" / "vectors"))
-    found = next(iter(sorted(vectors.glob("schema/DUIS*.xsd"))), None)
+    found = _official_schema()
     if found is None:
-        pytest.skip(f"no reference vectors in {vectors}")
+        pytest.skip("the reference vectors are not here")
     return found
+
+
+@cache
+def official_answers() -> etree.XMLSchema | None:
+    """The official schema compiled: every answer that a test reads is checked against it where it is at hand."""
+    found = _official_schema()
+    return None if found is None else load(found)
