@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -45,10 +45,13 @@ class Store:
                     found[row[0]].stored[row[1]] = json.loads(row[2])
         return found
 
-    async def keys_of(self, eui: str) -> dict[str, Value]:
-        """Keys and certificates that a Device of this EUI-64 had before a reset."""
-        rows = await self._database.pool.fetch("SELECT name, value FROM device_keys WHERE device = $1", eui)
-        return {row[0]: json.loads(row[1]) for row in rows}
+    async def keys_of(self, euis: Sequence[str]) -> dict[str, dict[str, Value]]:
+        """Keys and certificates that Devices of these EUI-64s had before a reset."""
+        sql = "SELECT device, name, value FROM device_keys WHERE device = ANY($1::text[])"
+        found: dict[str, dict[str, Value]] = {}
+        for row in await self._database.pool.fetch(sql, list(euis)):
+            found.setdefault(row[0], {})[row[1]] = json.loads(row[2])
+        return found
 
     async def deliveries(self) -> list[tuple[DeviceCommand, datetime]]:
         """Commands on their way, in the order of their due times."""

@@ -102,19 +102,21 @@ class Enrolment:
                 self._wake.set()
 
     async def _fill_all(self) -> None:
-        for eui in list(self._waiting):
-            device = self._fleet.find(eui)
-            if device is None:
-                self._waiting.discard(eui)
-                continue
-            async with self._fleet.lock(eui):
-                draft = device.draft()
-                self._own_certificates(device, draft)
-                self._cells(draft)
-                if draft.changes:
-                    await self._fleet.commit(device, draft, [])
-            if not _is_incomplete(device):
-                self._waiting.discard(eui)
+        await asyncio.gather(*(self._fill(eui) for eui in list(self._waiting)))
+
+    async def _fill(self, eui: str) -> None:
+        device = self._fleet.find(eui)
+        if device is None:
+            self._waiting.discard(eui)
+            return
+        async with self._fleet.lock(eui):
+            draft = device.draft()
+            self._own_certificates(device, draft)
+            self._cells(draft)
+            if draft.changes:
+                await self._fleet.commit(device, draft, [])
+        if not _is_incomplete(device):
+            self._waiting.discard(eui)
 
     def _own_certificates(self, device: SimulatedDevice, draft: Draft) -> None:
         for usage in USAGES:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from dccemu_contracts.scenario import TYPE_2, Scenario, ScenarioDevice
 from dccemu_protocol.gbcs.respond import Value
@@ -18,28 +20,36 @@ async def stock(fleet: Fleet, scenario: Scenario, *, dated: bool = True) -> list
 
     ``dated`` false: they do not check the validity of certificates, because the published ones have run out.
     """
-    made = []
-    for entry in scenario.devices:
-        if not entry.simulated or entry.type in TYPE_2 or fleet.find(plain(entry.device)) is not None:
-            continue
-        device = await _make(fleet, scenario, entry, dated=dated)
-        if device is not None:
-            made.append(device)
-    return made
+    entries = [
+        entry
+        for entry in scenario.devices
+        if entry.simulated and entry.type not in TYPE_2 and fleet.find(plain(entry.device)) is None
+    ]
+    kept = await fleet.store.keys_of([plain(entry.device) for entry in entries])
+    # Keys are drawn in the order of the file, before anything waits: the same seed makes the same Devices.
+    devices = [_new(fleet, scenario, entry, kept, dated=dated) for entry in entries]
+    made = await asyncio.gather(*(_take_in(fleet, *one) for one in devices))
+    return [device for device in made if device is not None]
 
 
-async def _make(fleet: Fleet, scenario: Scenario, entry: ScenarioDevice, *, dated: bool) -> SimulatedDevice | None:
+_New: TypeAlias = tuple[SimulatedDevice, dict[str, Value]]
+
+
+def _new(
+    fleet: Fleet, scenario: Scenario, entry: ScenarioDevice, kept: Mapping[str, Mapping[str, Value]], *, dated: bool
+) -> _New:
     facts = facts_of(scenario, entry, fleet.clock.now(), dated=dated)
-    kept = await fleet.store.keys_of(facts.eui)
     values = first_state(facts, scenario.cells(entry), neighbours(scenario, entry), fleet.entropy.private_key)
-    new: dict[str, Value] = {**values, **kept}
-    device = SimulatedDevice(facts, {}, behaviour_of(entry))
-    claims, writes = [fleet.store.new(device)], fleet.store.changes(facts.eui, new)
+    return SimulatedDevice(facts, {}, behaviour_of(entry)), {**values, **kept.get(facts.eui, {})}
+
+
+async def _take_in(fleet: Fleet, device: SimulatedDevice, values: dict[str, Value]) -> SimulatedDevice | None:
+    claims, writes = [fleet.store.new(device)], fleet.store.changes(device.facts.eui, values)
     try:
         await fleet.database.group.commit(Unit(claims=claims, writes=writes))
     except AlreadyClaimed:
         return None
-    device.keep(new)
+    device.keep(values)
     fleet.add(device)
     return device
 
