@@ -31,12 +31,16 @@ UPDATE batches SET status = $2, error_code = $3, error_text = $4,
 WHERE id = $1"""
 _NEXT = """
 SELECT position, eui, usage, point, hardware_type FROM batch_items
-WHERE batch = $1 AND status IS NULL ORDER BY position LIMIT $2"""
-_DONE = """
-UPDATE batch_items i SET status = n.status, error_code = n.code, error_text = n.text,
-    issuer = n.issuer, serial = n.serial, eui = NULL, usage = NULL, point = NULL, hardware_type = NULL
-FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
-    AS n(position, status, code, text, issuer, serial)
+WHERE batch = $1 AND position > $2 AND status IS NULL ORDER BY position LIMIT $3"""
+_STILL_OPEN = """
+SELECT position FROM batch_items WHERE batch = $1 AND position BETWEEN $2 AND $3 AND status IS NULL"""
+_REFUSED = """
+UPDATE batch_items i SET status = n.status, error_code = n.code, error_text = n.text
+FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS n(position, status, code, text)
+WHERE i.batch = $1 AND i.position = n.position"""
+_ISSUED = """
+UPDATE batch_items i SET status = 'SUCCESS', issuer = $2, serial = n.serial
+FROM unnest($3::int[], $4::bytea[]) AS n(position, serial)
 WHERE i.batch = $1 AND i.position = n.position"""
 _COUNT = "UPDATE batches SET done = done + $2 WHERE id = $1"
 _RESULTS = """
@@ -85,13 +89,11 @@ class ParsedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedItem:
-    """One item as it leaves the processing stage."""
+class RefusedItem:
+    """One item that was refused in the processing stage."""
 
     position: int
     outcome: Outcome
-    issuer: str | None = None
-    serial: int | None = None
 
 
 class BatchStore:
@@ -163,22 +165,42 @@ class BatchStore:
         await connection.copy_records_to_table("batch_items", records=rows, columns=_ITEM_COLUMNS)
         await connection.execute(_COUNT, batch, sum(1 for item in items if item.refused))
 
-    async def next_items(self, connection: PoolConnectionProxy, batch: int, count: int) -> list[tuple[int, DeviceWish]]:
-        rows = await connection.fetch(_NEXT, batch, count)
+    async def next_items(self, batch: int, after: int, count: int) -> list[tuple[int, DeviceWish]]:
+        """Items still to be dealt with, in order, behind a position."""
+        rows = await self._pool.fetch(_NEXT, batch, after, count)
         return [(row[0], DeviceWish(Eui64(row[1]), Usage(row[2]), row[3], row[4])) for row in rows]
 
-    async def finish_items(self, connection: PoolConnectionProxy, batch: int, items: Sequence[FinishedItem]) -> None:
+    async def still_open(self, connection: PoolConnectionProxy, batch: int, first: int, last: int) -> set[int]:
+        """Which items of a range are still to be dealt with, once the batch is locked."""
+        return {row[0] for row in await connection.fetch(_STILL_OPEN, batch, first, last)}
+
+    async def finish_refused(self, connection: PoolConnectionProxy, batch: int, items: Sequence[RefusedItem]) -> None:
+        if not items:
+            return
         await connection.execute(
-            _DONE,
+            _REFUSED,
             batch,
             [item.position for item in items],
             [item.outcome.status.value for item in items],
             [item.outcome.code for item in items],
             [item.outcome.text for item in items],
-            [item.issuer for item in items],
-            [None if item.serial is None else item.serial.to_bytes(16, "big") for item in items],
         )
         await connection.execute(_COUNT, batch, len(items))
+
+    async def finish_issued(
+        self,
+        connection: PoolConnectionProxy,
+        batch: int,
+        issuer: str,
+        positions: Sequence[int],
+        serials: Sequence[int],
+    ) -> None:
+        if not positions:
+            return
+        await connection.execute(
+            _ISSUED, batch, issuer, list(positions), [serial.to_bytes(16, "big") for serial in serials]
+        )
+        await connection.execute(_COUNT, batch, len(positions))
 
     async def results(self, batch: int) -> list[ItemResult]:
         return [

@@ -25,7 +25,6 @@ _COLUMNS = (
     "usage",
     "status",
     "ski",
-    "key_digest",
     "der",
     "not_after",
     "issued_at",
@@ -140,29 +139,30 @@ class Store:
         row = await self._pool.fetchrow(_SELECT + "WHERE issuer = $1 AND serial = $2", issuer, serial_octets(serial))
         return None if row is None else _record(row)
 
-    async def by_key(self, connection: PoolConnectionProxy, digest: bytes) -> list[CertificateRecord]:
-        rows = await connection.fetch(_SELECT + "WHERE key_digest = $1 ORDER BY version", digest)
+    async def by_key(self, connection: PoolConnectionProxy, eui: Eui64, ski: bytes) -> list[CertificateRecord]:
+        """The owner's certificates of one key."""
+        rows = await connection.fetch(_SELECT + "WHERE eui = $1 AND ski = $2 ORDER BY version", eui.octets, ski)
         return [_record(row) for row in rows]
 
     async def lodged(
-        self, kinds: Sequence[str], limit: int, after: tuple[str, bytes] | None = None
+        self, kinds: Sequence[str], limit: int, after: tuple[bytes, str] | None = None
     ) -> list[CertificateRecord]:
-        """A page of certificates in order of issuer and serial."""
+        """A page of certificates in order of serial and issuer."""
         rows = await self._pool.fetch(
-            _SELECT + "WHERE kind = ANY($1::text[]) AND (issuer, serial) > ($2, $3) ORDER BY issuer, serial LIMIT $4",
+            _SELECT + "WHERE kind = ANY($1::text[]) AND (serial, issuer) > ($2, $3) ORDER BY serial, issuer LIMIT $4",
             list(kinds),
-            *(after or ("", b"")),
+            *(after or (b"", "")),
             limit,
         )
         return [_record(row) for row in rows]
 
     async def each(self, where: str = "true", *arguments: object, page: int = 500) -> AsyncIterator[CertificateRecord]:
-        """All certificates that fit, page by page in order of issuer and serial."""
-        last: tuple[str, bytes] = ("", b"")
+        """All certificates that fit, page by page in order of serial and issuer."""
+        last: tuple[bytes, str] = (b"", "")
         count = len(arguments)
         statement = (
-            f"{_SELECT} WHERE ({where}) AND (issuer, serial) > (${count + 1}, ${count + 2}) "
-            f"ORDER BY issuer, serial LIMIT {page}"
+            f"{_SELECT} WHERE ({where}) AND (serial, issuer) > (${count + 1}, ${count + 2}) "
+            f"ORDER BY serial, issuer LIMIT {page}"
         )
         while True:
             rows = await self._pool.fetch(statement, *arguments, *last)
@@ -170,7 +170,7 @@ class Store:
                 yield _record(row)
             if len(rows) < page:
                 return
-            last = (rows[-1]["issuer"], rows[-1]["serial"])
+            last = (rows[-1]["serial"], rows[-1]["issuer"])
 
     async def held(self) -> set[tuple[str, int | None, str]]:
         """Which (kind, role, usage) are in use outside the device certificates: for the list of checklist B8."""
@@ -221,15 +221,15 @@ class Store:
         return {row[0] for row in rows}
 
     async def lock_counts(
-        self, connection: PoolConnectionProxy, devices: Iterable[Eui64]
-    ) -> dict[Eui64, tuple[int, int]]:
-        """Certificates issued and allowed for each Device ID, locked until the transaction ends."""
-        octets = [device.octets for device in devices]
+        self, connection: PoolConnectionProxy, devices: Iterable[bytes]
+    ) -> dict[bytes, tuple[int, int]]:
+        """Certificates issued and allowed for each Device ID (octets), locked until the transaction ends."""
+        octets = list(devices)
         await connection.execute(_COUNTS_READY, octets)
-        return {Eui64(row[0]): (row[1], row[2]) for row in await connection.fetch(_COUNTS, octets)}
+        return {row[0]: (row[1], row[2]) for row in await connection.fetch(_COUNTS, octets)}
 
-    async def set_counts(self, connection: PoolConnectionProxy, issued: dict[Eui64, int]) -> None:
-        await connection.execute(_COUNTED, [eui.octets for eui in issued], list(issued.values()))
+    async def set_counts(self, connection: PoolConnectionProxy, issued: dict[bytes, int]) -> None:
+        await connection.execute(_COUNTED, list(issued), list(issued.values()))
 
     async def allow(self, connection: PoolConnectionProxy, device: Eui64, allowed: int) -> None:
         """Raise the limit of certificates for one Device ID."""
@@ -272,12 +272,13 @@ def serial_octets(serial: int) -> bytes:
 
 
 def certificate_fact(record: CertificateRecord, at: datetime) -> CertificateFact:
-    """The fact that the other services learn."""
-    return CertificateFact(
-        id=f"certificate {record.issuer} {record.serial_hex} {record.version}",
+    """The fact that the other services learn. The record's types are right already: nothing to validate."""
+    serial = record.serial_hex
+    return CertificateFact.model_construct(
+        id=f"certificate {record.issuer} {serial} {record.version}",
         at=at,
         version=record.version,
-        serial=record.serial_hex,
+        serial=serial,
         issuer=record.issuer,
         kind=record.kind.value,
         eui=None if record.eui is None else str(record.eui),
@@ -295,7 +296,6 @@ def certificate_fact(record: CertificateRecord, at: datetime) -> CertificateFact
 def record_of(
     certificate: SmkiCertificate,
     *,
-    digest: bytes,
     status: Status,
     at: datetime,
     version: int,
@@ -315,7 +315,6 @@ def record_of(
         usage=certificate.usage,
         status=status,
         ski=certificate.ski,
-        key_digest=digest,
         der=certificate.der,
         not_after=certificate.not_after,
         issued_at=at,
@@ -338,7 +337,6 @@ def _row(record: CertificateRecord) -> tuple[object, ...]:
         record.usage.value,
         record.status.value,
         record.ski,
-        record.key_digest,
         record.der,
         record.not_after,
         record.issued_at,
@@ -362,7 +360,6 @@ def _record(row: asyncpg.Record) -> CertificateRecord:
         usage=Usage(row["usage"]),
         status=Status(row["status"]),
         ski=row["ski"],
-        key_digest=row["key_digest"],
         der=row["der"],
         not_after=row["not_after"],
         issued_at=row["issued_at"],

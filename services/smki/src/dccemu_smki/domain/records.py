@@ -36,7 +36,6 @@ class CertificateRecord:
     usage: Usage
     status: Status
     ski: bytes
-    key_digest: bytes
     der: bytes
     not_after: datetime
     issued_at: datetime

@@ -186,14 +186,14 @@ async def _one(smki: Smki, serial: str) -> CertificateRecord:
     return found[-1]
 
 
-def _place(after: str | None) -> tuple[str, bytes] | None:
+def _place(after: str | None) -> tuple[bytes, str] | None:
     if after is None:
         return None
     issuer, _, serial = after.rpartition("|")
     number = parse_serial(serial)
     if number >= 2**128:
         raise Problem(422, "after is the next value of the page before", code="INVALID_CALL")
-    return issuer, number.to_bytes(16, "big")
+    return number.to_bytes(16, "big"), issuer
 
 
 def _shown(smki: Smki, record: CertificateRecord, *, with_body: bool = False) -> dict[str, Any]:

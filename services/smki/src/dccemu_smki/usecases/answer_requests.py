@@ -11,7 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 from dccemu_contracts.smki import CertificateRequest
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
-from dccemu_protocol.pki import Kind, RemotePartyRole, csr
+from dccemu_protocol.pki import Kind, RemotePartyRole, csr, key_identifier
 from dccemu_protocol.pki.csr import SigningRequest
 
 from ..domain.errors import DUPLICATE_KEY, NOT_ELIGIBLE
@@ -91,8 +91,9 @@ async def _issued_before(
     holder = (await smki.store.certified(connection, [digest])).get(digest)
     known = [
         record
-        for record in await smki.store.by_key(connection, digest)
-        if record.hierarchy == LIVE or record.kind is Kind.ORGANISATION
+        for record in await smki.store.by_key(connection, request.eui, key_identifier(request.point))
+        if (record.hierarchy == LIVE or record.kind is Kind.ORGANISATION)
+        and (record.role, record.usage) == (request.role, request.usage)
     ]
     if holder != (owner, request.usage.value) or not known:
         raise ProtocolError(
@@ -102,5 +103,5 @@ async def _issued_before(
 
 
 async def _count(smki: Smki, connection: PoolConnectionProxy, device: Eui64) -> None:
-    counts = await smki.store.lock_counts(connection, [device])
-    await smki.store.set_counts(connection, {device: counts[device][0] + 1})
+    counts = await smki.store.lock_counts(connection, [device.octets])
+    await smki.store.set_counts(connection, {device.octets: counts[device.octets][0] + 1})

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from asyncpg.pool import PoolConnectionProxy
@@ -17,7 +19,8 @@ from asyncpg.pool import PoolConnectionProxy
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import Kind, csr, draw_serial
 
-from ..adapters.batch_store import Batch, FinishedItem, ParsedItem
+from ..adapters.batch_store import Batch, ParsedItem, RefusedItem
+from ..adapters.store import certificate_fact
 from ..domain.codes import WORKFLOW_FAILED, BatchStatus, ItemStatus, Outcome, outcome_of
 from ..domain.eligibility import Applicant, check_device
 from ..domain.errors import BAD_STATUS, UNKNOWN_BATCH
@@ -31,9 +34,10 @@ from .context import LIVE, Smki
 from .devices import duplicate, too_many
 from .issuing import Press, open_press
 from .subscribers import Subscriber, applicant_of, check_may_submit, find_subscriber
+from .targets import BATCH, judge
 
 log = structlog.get_logger(__name__)
-_SUCCESS = Outcome(ItemStatus.SUCCESS)
+_THREADS = min(4, os.cpu_count() or 1)
 _TAMPERED = Outcome(ItemStatus.WORKFLOW_ERROR, "WF:AA3", "the content changed between upload and parsing")
 _SOURCE = "SEC Appendix M; smki.md section 5.5"
 
@@ -157,7 +161,7 @@ async def work_once(smki: Smki) -> bool:
     if batch.status is BatchStatus.PARSING:
         await _parse(smki, number)
         return True
-    if smki.settings.enforce_batch_window and not is_batch_window(smki.now()):
+    if not _may_run(smki):
         if batch.status is not BatchStatus.PAUSED:
             await _set(smki, number, BatchStatus.PAUSED)
             return True
@@ -165,7 +169,7 @@ async def work_once(smki: Smki) -> bool:
     if batch.status is not BatchStatus.PROCESSING:
         await _set(smki, number, BatchStatus.PROCESSING)
         return True
-    await _process(smki, number, smki.settings.batch_chunk)
+    await _process(smki, number)
     return True
 
 
@@ -186,7 +190,7 @@ async def _parse(smki: Smki, number: int) -> None:
     is_same = hashlib.sha256(content).digest() == digest
     parsed: list[ParsedItem] = []
     if is_same:
-        parsed = await asyncio.to_thread(_read_items, batch.source, content, smki.settings.max_batch_bytes)
+        parsed = await _read_all(batch.source, content, smki.settings.max_batch_bytes)
     async with smki.database.transaction() as connection:
         locked = await smki.batches.lock(connection, number)
         if locked is None or locked.status is not BatchStatus.PARSING:
@@ -212,11 +216,23 @@ async def give_up(smki: Smki, number: int) -> None:
         await note(smki, connection, "batch", "failed", batch=number)
 
 
-def _read_items(source: str, content: bytes, max_octets: int) -> list[ParsedItem]:
+async def _read_all(source: str, content: bytes, max_octets: int) -> list[ParsedItem]:
+    """Signatures are checked outside of the interpreter's lock, so the work is shared by a few threads."""
+    items = await asyncio.to_thread(_split, source, content, max_octets)
+    share = -(-len(items) // _THREADS)
+    parts = [items[place : place + share] for place in range(0, len(items), share)]
+    read = await asyncio.gather(*(asyncio.to_thread(_read_part, part, source) for part in parts))
+    return [item for part in read for item in part]
+
+
+def _split(source: str, content: bytes, max_octets: int) -> Sequence[BatchItem]:
     try:
-        items = read_batch(content, max_octets).items if source == "service" else read_zip(content)
+        return read_batch(content, max_octets).items if source == "service" else read_zip(content)
     except Identified as refused:
         raise refused.error from None
+
+
+def _read_part(items: Sequence[BatchItem], source: str) -> list[ParsedItem]:
     return [_read_item(item, source) for item in items]
 
 
@@ -232,78 +248,135 @@ def _read_item(item: BatchItem, source: str) -> ParsedItem:
     return ParsedItem(item.id, wish, None)
 
 
-async def _process(smki: Smki, number: int, chunk: int) -> None:
-    """One chunk: checks, certificates, facts and results in one transaction."""
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Items of a batch with the certificates that are made for them ahead of the decision."""
+
+    items: Sequence[tuple[int, DeviceWish]]
+    made: Mapping[int, CertificateRecord]
+
+
+async def _process(smki: Smki, number: int) -> None:
+    """All chunks of a batch while the window is open: the next is signed while the present one is committed.
+
+    A certificate made ahead is nothing until its chunk commits; one that is then refused is thrown away.
+    """
+    press = await open_press(smki, Kind.DEVICE, LIVE, smki.now(), Status.IN_USE)
+    batch = await smki.batches.find(number)
+    if batch is None:
+        return
+    chunk = await _prepare(smki, press, batch, -1)
+    while chunk.items:
+        following = asyncio.create_task(_prepare(smki, press, batch, chunk.items[-1][0]))
+        try:
+            go_on = await _commit(smki, press, number, chunk)
+        except BaseException:
+            following.cancel()
+            raise
+        chunk = await following
+        if not go_on:
+            return
+    await _complete(smki, number)
+
+
+async def _prepare(smki: Smki, press: Press, batch: Batch, after: int) -> _Chunk:
+    items = await smki.batches.next_items(batch.id, after, smki.settings.batch_chunk)
+    serials = [draw_serial(smki.entropy.octets) for _ in items]
+    async with smki.database.pool.acquire() as connection:
+        versions = await smki.store.versions(connection, len(items))
+    return _Chunk(items, await asyncio.to_thread(_strike, press, batch.party, items, serials, versions))
+
+
+async def _commit(smki: Smki, press: Press, number: int, chunk: _Chunk) -> bool:
+    """One chunk: checks, certificates, facts and results in one transaction; False when it is not to go on."""
     async with smki.database.transaction() as connection:
         batch = await smki.batches.lock(connection, number)
-        if batch is None or batch.status is not BatchStatus.PROCESSING:
-            return
-        items = await smki.batches.next_items(connection, number, chunk)
-        if not items:
-            await smki.batches.set_status(connection, number, BatchStatus.COMPLETED, completed_at=smki.now())
-            await note(smki, connection, "batch", "completed", party=batch.party, batch=number, size=batch.size)
-            return
+        if batch is None or batch.status is not BatchStatus.PROCESSING or not _may_run(smki):
+            return False
+        still_open = await smki.batches.still_open(connection, number, chunk.items[0][0], chunk.items[-1][0])
+        items = [item for item in chunk.items if item[0] in still_open]
         subscriber = await find_subscriber(smki, batch.party)
         applicant = Applicant(batch.party, {}, {}) if subscriber is None else applicant_of(smki, subscriber)
         granted, refused = await _decide(smki, connection, applicant, items)
-        press = await open_press(smki, Kind.DEVICE, LIVE, smki.now(), Status.IN_USE)
-        versions = await smki.store.versions(connection, len(granted))
-        serials = [draw_serial(smki.entropy.octets) for _ in granted]
-        records = await asyncio.to_thread(_strike, press, batch.party, granted, serials, versions)
+        records = [chunk.made[position] for position, _ in granted]
         await smki.store.copy(connection, records)
-        await smki.publish(connection, *records)
-        finished = [
-            FinishedItem(position, _SUCCESS, record.issuer, record.serial)
-            for (position, _), record in zip(granted, records, strict=True)
-        ]
-        await smki.batches.finish_items(connection, number, [*refused, *finished])
+        at = smki.now()
+        await smki.outbox.copy(connection, [certificate_fact(record, at) for record in records])
+        await smki.batches.finish_refused(connection, number, refused)
+        await smki.batches.finish_issued(
+            connection,
+            number,
+            press.authority.certificate.subject,
+            [position for position, _ in granted],
+            [record.serial for record in records],
+        )
+    return True
+
+
+async def _complete(smki: Smki, number: int) -> None:
+    async with smki.database.transaction() as connection:
+        batch = await smki.batches.lock(connection, number)
+        if batch is None or batch.status is not BatchStatus.PROCESSING or batch.done < batch.size:
+            return
+        await smki.batches.set_status(connection, number, BatchStatus.COMPLETED, completed_at=smki.now())
+        await note(smki, connection, "batch", "completed", party=batch.party, batch=number, size=batch.size)
+    await judge(smki, BATCH, smki.now() - batch.submitted_at)
+
+
+def _may_run(smki: Smki) -> bool:
+    return not smki.settings.enforce_batch_window or is_batch_window(smki.now())
 
 
 async def _decide(
     smki: Smki, connection: PoolConnectionProxy, applicant: Applicant, items: Sequence[tuple[int, DeviceWish]]
-) -> tuple[list[tuple[int, DeviceWish]], list[FinishedItem]]:
+) -> tuple[list[tuple[int, DeviceWish]], list[RefusedItem]]:
     """Eligibility, then the hundred-certificate limit, then the duplicate check, for each item in order."""
-    refused: list[FinishedItem] = []
+    refused: list[RefusedItem] = []
     eligible: list[tuple[int, DeviceWish]] = []
     for position, wish in items:
         try:
             check_device(applicant, wish.eui, smki.parties.device(wish.eui))
             eligible.append((position, wish))
         except ProtocolError as error:
-            refused.append(FinishedItem(position, outcome_of(error, ad_hoc=False)))
-    counts = await smki.store.lock_counts(connection, {wish.eui for _, wish in eligible})
+            refused.append(RefusedItem(position, outcome_of(error, ad_hoc=False)))
+    # Octets as keys: they are hashed much faster than values with types.
+    counts = await smki.store.lock_counts(connection, {wish.eui.octets for _, wish in eligible})
     claims = [(key_digest(wish.point), wish.eui.octets, wish.usage.value) for _, wish in eligible]
-    free = await smki.store.claim_keys(
-        connection, list(dict(zip((c[0] for c in claims), claims, strict=True)).values())
-    )
+    free = await smki.store.claim_keys(connection, list({claim[0]: claim for claim in claims}.values()))
     granted: list[tuple[int, DeviceWish]] = []
     unused: list[bytes] = []
-    issued = {eui: count for eui, (count, _) in counts.items()}
-    for (position, wish), (digest, _, _) in zip(eligible, claims, strict=True):
-        allowed = counts[wish.eui][1]
-        if issued[wish.eui] >= allowed:
-            refused.append(FinishedItem(position, outcome_of(too_many(wish.eui, allowed), ad_hoc=False)))
+    issued = {octets: count for octets, (count, _) in counts.items()}
+    for (position, wish), (digest, octets, _) in zip(eligible, claims, strict=True):
+        allowed = counts[octets][1]
+        if issued[octets] >= allowed:
+            refused.append(RefusedItem(position, outcome_of(too_many(wish.eui, allowed), ad_hoc=False)))
             if digest in free:
+                free.discard(digest)
                 unused.append(digest)
         elif digest not in free:
-            refused.append(FinishedItem(position, outcome_of(duplicate(), ad_hoc=False)))
+            refused.append(RefusedItem(position, outcome_of(duplicate(), ad_hoc=False)))
         else:
             free.discard(digest)
-            issued[wish.eui] += 1
+            issued[octets] += 1
             granted.append((position, wish))
     if unused:
         await connection.execute("DELETE FROM certified_keys WHERE key_digest = ANY($1::bytea[])", unused)
-    await smki.store.set_counts(connection, {eui: n for eui, n in issued.items() if n != counts[eui][0]})
+    await smki.store.set_counts(connection, {octets: n for octets, n in issued.items() if n != counts[octets][0]})
     return granted, refused
 
 
 def _strike(
-    press: Press, party: str, granted: Sequence[tuple[int, DeviceWish]], serials: Sequence[int], versions: Sequence[int]
-) -> list[CertificateRecord]:
-    return [
-        press.strike_device(wish, party, serial, version, manufacturing=True)
-        for (_, wish), serial, version in zip(granted, serials, versions, strict=True)
-    ]
+    press: Press,
+    party: str,
+    items: Sequence[tuple[int, DeviceWish]],
+    serials: Sequence[int],
+    versions: Sequence[int],
+) -> dict[int, CertificateRecord]:
+    """Certificates by position."""
+    return {
+        position: press.strike_device(wish, party, serial, version, manufacturing=True)
+        for (position, wish), serial, version in zip(items, serials, versions, strict=True)
+    }
 
 
 async def forget_old(smki: Smki) -> None:

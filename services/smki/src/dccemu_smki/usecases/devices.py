@@ -119,14 +119,14 @@ async def _issue_one(
 
 
 async def _count_one(smki: Smki, connection: PoolConnectionProxy, device: Eui64, *, first_allowed: bool) -> None:
-    issued, allowed = (await smki.store.lock_counts(connection, [device]))[device]
+    issued, allowed = (await smki.store.lock_counts(connection, [device.octets]))[device.octets]
     if issued >= allowed:
         raise too_many(device, allowed)
     if issued == 0 and not first_allowed:
         raise ProtocolError(
             UNKNOWN_DEVICE, f"no certificate was ever issued for {device}: use a batch or the portal", source=_SOURCE
         )
-    await smki.store.set_counts(connection, {device: issued + 1})
+    await smki.store.set_counts(connection, {device.octets: issued + 1})
 
 
 async def _check_daily(smki: Smki, party: str) -> None:

@@ -266,7 +266,6 @@ async def _lodge(
     digest = key_digest(certificate.point)
     record = record_of(
         certificate,
-        digest=digest,
         status=Status.IN_USE,
         at=smki.now(),
         version=version,

@@ -23,7 +23,7 @@ from dccemu_protocol.pki.csr import SigningRequest
 from dccemu_protocol.pki.device_form import device_form
 
 from ..domain.lifecycle import Status
-from ..domain.records import Authority, CertificateRecord, DeviceWish, key_digest
+from ..domain.records import Authority, CertificateRecord, DeviceWish
 from .context import LIVE, TEST, Smki
 
 
@@ -119,7 +119,6 @@ class Press:
             usage=request.usage,
             status=self.status,
             ski=key_identifier(request.point),
-            key_digest=key_digest(request.point),
             der=assemble(content, self.sign(content)),
             not_after=profiles.validity(self.at, profiles.ORGANISATION_YEARS)[1],
             issued_at=self.at,
@@ -147,7 +146,6 @@ class Press:
             usage=wish.usage,
             status=self.status,
             ski=key_identifier(wish.point),
-            key_digest=key_digest(wish.point),
             der=assemble(content, self.sign(content)),
             not_after=profiles.NEVER_EXPIRES,
             issued_at=self.at,
