@@ -32,7 +32,7 @@ pytest: $(VENV)/.test
 	$(BIN)/python -m pytest $(TESTS)
 
 bench: $(VENV)/.test
-	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench.py --write docs/performance.md
 
 kafka: $(VENV)/.test
 	$(BIN)/python tools/kafka.py up

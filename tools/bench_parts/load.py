@@ -1,0 +1,250 @@
+"""A User that sends as fast as it is let: requests signed beforehand, kept TLS connections, its own endpoint.
+
+It runs in a process of its own and says what it saw as one JSON line. Usage::
+
+    python -m bench_parts.load '{"url": ..., "tls": ..., "keystore": ..., "flow": "critical", "count": 2000, ...}'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httptools
+import uvloop
+
+from dccemu_protocol.duis import parse_document, read_request, read_response
+from dccemu_protocol.identifiers import Eui64, RequestId
+from dccemu_protocol.pki import keystore
+from dccemu_sdk.documents import address, signed_pre_command
+from dccemu_sdk.identity import Identity
+
+NAMESPACE = "http://www.dccinterface.co.uk/ServiceUserGateway"
+READ = "<sr:ReadInstantaneousImportRegisters/>"
+CLOCK = (
+    "<sr:SynchroniseClock><sr:CurrentDateTime>{now}</sr:CurrentDateTime>"
+    "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
+)
+
+
+@dataclass
+class Plan:
+    """What to send and how."""
+
+    url: str
+    tls: str
+    party: str
+    keystore: str
+    user: str
+    devices: list[str]
+    flow: str
+    count: int
+    in_flight: int
+    connections: int
+    rate: float | None = None
+    first_counter: int = 0
+    receive_port: int = 0
+
+
+@dataclass
+class Seen:
+    """When each request was sent and its final answer arrived."""
+
+    sent: dict[str, float] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    arrival: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _document(srv: str, reference: str, variant: int, body: str, user: str, device: str) -> bytes:
+    return (
+        f'<sr:Request xmlns:sr="{NAMESPACE}" schemaVersion="5.4"><sr:Header>'
+        f"<sr:RequestID>{user}:{device}:1</sr:RequestID><sr:CommandVariant>{variant}</sr:CommandVariant>"
+        f"<sr:ServiceReference>{reference}</sr:ServiceReference>"
+        f"<sr:ServiceReferenceVariant>{srv}</sr:ServiceReferenceVariant></sr:Header>"
+        f"<sr:Body>{body}</sr:Body></sr:Request>"
+    ).encode()
+
+
+class Connection:
+    """One kept connection; one request at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
+        self._reader, self._writer, self._host = reader, writer, host
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        self._writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/xml\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+        )
+        answer = await self._reader.readexactly(length)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(head.split(b"\r\n")[0].decode() + " " + answer[:200].decode(errors="replace"))
+        return answer
+
+
+class Endpoint(asyncio.Protocol):
+    """The Receive Response Service: notes the RequestID and answers 204."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._parser = httptools.HttpRequestParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        body, self._body = self._body, b""
+        begin = body.find(b"RequestID>") + 10
+        request_id = body[begin : body.find(b"<", begin)].decode()
+        self._seen.answered.setdefault(request_id, time.perf_counter())
+        self._seen.arrival.set()
+        self._transport.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")  # type: ignore[attr-defined]
+
+
+class Load:
+    """The run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.seen = Seen()
+        store = keystore.load(Path(plan.keystore))
+        self.identity = Identity(store, Eui64.parse(plan.user))
+        self._folder = Path(plan.tls)
+
+    def prepared(self) -> list[tuple[str, bytes]]:
+        """Signed requests with their RequestIDs, counters rising for each Device."""
+        plan = self.plan
+        critical = plan.flow == "critical"
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        requests = []
+        for number in range(plan.count):
+            device = plan.devices[number % len(plan.devices)]
+            template = (
+                _document("6.11", "6.11", 4, CLOCK.format(now=now), plan.user, device)
+                if critical
+                else _document("4.1.1", "4.1", 1, READ, plan.user, device)
+            )
+            counter = plan.first_counter + number
+            document = address(template, originator=self.identity.eui, counter=counter)
+            requests.append((f"{plan.user}:{device}:{counter}", self.identity.sign_document(document)))
+        return requests
+
+    async def open(self) -> list[Connection]:
+        """Connections opened and endpoint listening before the clock starts."""
+        address_ = urlsplit(self.plan.url)
+        context = ssl.create_default_context(cafile=str(self._folder / "ca.pem"))
+        chain = self._folder / f"{self.plan.party}.pem", self._folder / f"{self.plan.party}.key.pem"
+        context.load_cert_chain(*chain)
+        connections = []
+        for _ in range(self.plan.connections):
+            reader, writer = await asyncio.open_connection(address_.hostname, address_.port, ssl=context)
+            connections.append(Connection(reader, writer, f"{address_.hostname}:{address_.port}"))
+        server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_side.load_cert_chain(*chain)
+        server_side.verify_mode = ssl.CERT_REQUIRED
+        server_side.load_verify_locations(str(self._folder / "ca.pem"))
+        loop = asyncio.get_running_loop()
+        await loop.create_server(lambda: Endpoint(self.seen), "127.0.0.1", self.plan.receive_port, ssl=server_side)
+        return connections
+
+    async def run(self) -> dict[str, object]:
+        requests = self.prepared()
+        connections = await self.open()
+        queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        send = self._send_critical if self.plan.flow == "critical" else self._send
+        window = asyncio.Semaphore(self.plan.in_flight)
+        began = time.perf_counter()
+        workers = [asyncio.create_task(self._work(one, queue, send)) for one in connections]
+        feeding = asyncio.create_task(self._feed(requests, queue, window, began))
+        await feeding
+        deadline = time.perf_counter() + 60
+        while len(self.seen.answered) + len(self.seen.refused) < len(requests) and time.perf_counter() < deadline:
+            self.seen.arrival.clear()
+            try:
+                await asyncio.wait_for(self.seen.arrival.wait(), 1)
+            except TimeoutError:
+                continue
+        for worker in workers:
+            worker.cancel()
+        ended = max(self.seen.answered.values(), default=began)
+        times = sorted(self.seen.answered[one] - self.seen.sent[one] for one in self.seen.answered)
+        return {
+            "sent": len(requests),
+            "answered": len(times),
+            "refused": dict(list(self.seen.refused.items())[:3]),
+            "seconds": ended - began,
+            "rate": len(times) / (ended - began) if times else 0.0,
+            "p50_ms": 1000 * times[len(times) // 2] if times else None,
+            "p99_ms": 1000 * times[min(len(times) - 1, int(len(times) * 0.99))] if times else None,
+        }
+
+    async def _feed(
+        self,
+        requests: list[tuple[str, bytes]],
+        queue: asyncio.Queue[tuple[str, bytes]],
+        window: asyncio.Semaphore,
+        began: float,
+    ) -> None:
+        """Let a bounded number be in flight, or send at a given rate."""
+        for number, one in enumerate(requests):
+            if self.plan.rate is not None:
+                due = began + number / self.plan.rate
+                pause = due - time.perf_counter()
+                if pause > 0.001:
+                    await asyncio.sleep(pause)
+            else:
+                while number - len(self.seen.answered) - len(self.seen.refused) >= self.plan.in_flight:
+                    self.seen.arrival.clear()
+                    await self.seen.arrival.wait()
+            queue.put_nowait(one)
+
+    async def _work(
+        self, connection: Connection, queue: asyncio.Queue[tuple[str, bytes]], send: Callable[..., object]
+    ) -> None:
+        while True:
+            request_id, document = await queue.get()
+            self.seen.sent[request_id] = time.perf_counter()
+            try:
+                await send(connection, document)  # type: ignore[misc]
+            except RuntimeError as error:
+                self.seen.refused[request_id] = str(error)
+                self.seen.arrival.set()
+
+    async def _send(self, connection: Connection, document: bytes) -> None:
+        answer = await connection.post("/api/v1/serviceS", document)
+        if b">I99<" not in answer:
+            raise RuntimeError(answer[-400:].decode())
+
+    async def _send_critical(self, connection: Connection, document: bytes) -> None:
+        answer = read_response(parse_document(await connection.post("/api/v1/serviceT", document)))
+        if answer.gbcs_payload is None:
+            raise RuntimeError(answer.response_code)
+        request = read_request(parse_document(document))
+        signed = signed_pre_command(request, self.identity.sign_pre_command(answer.gbcs_payload), 5)
+        await self._send(connection, self.identity.sign_document(signed))
+
+
+__all__ = ["Load", "Plan", "RequestId"]
+
+if __name__ == "__main__":
+    print(json.dumps(uvloop.run(Load(Plan(**json.loads(sys.argv[1]))).run())))
