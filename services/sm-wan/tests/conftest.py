@@ -27,6 +27,7 @@ from dccemu_protocol.pki import SmkiCertificate, Usage, assemble, csr, draw_seri
 from dccemu_protocol.pki.subjects import authority_name
 from dccemu_runtime.bus import Message
 from dccemu_runtime.entropy import Entropy
+from dccemu_runtime.groupcommit import GroupCommit
 from dccemu_runtime.http import problem
 from dccemu_runtime.outbox import message_of
 from dccemu_runtime.service import Runtime, Service
@@ -200,6 +201,10 @@ class Wan:
         )
         await self.runtime.bus.publish([message_of(command)])
         return identity
+
+    def group(self) -> GroupCommit:
+        """The service's writer."""
+        return self.service.journal._database.group
 
     def pending(self) -> dict[tuple[str, str], datetime]:
         """Appointments of the service."""

@@ -10,6 +10,7 @@ from dccemu_protocol.gbcs import datum as d
 from dccemu_protocol.gbcs import dlms
 from dccemu_protocol.gbcs.alerts import dlms_alert
 from dccemu_protocol.gbcs.envelope import encode
+from dccemu_runtime.groupcommit import StoreUnavailable, Unit
 from dccemu_runtime.journal import Filter
 
 ESME, GSME = "00db1234567890a0", "00db1234567890a1"
@@ -175,3 +176,27 @@ async def test_commands_of_one_device_are_done_in_order_and_each_once_under_load
     assert shown["state"]["counter/2/critical"] == 40
     wan.runtime.clock.advance(timedelta(seconds=1))
     assert [len(wan.answers(identity)) for identity in identities] == [1] * 40
+
+
+@pytest.mark.asyncio
+async def test_a_commit_of_unknown_outcome_is_not_forgotten(wan, eventually, parties, monkeypatch):
+    """The database commits and goes away before it says so: the Device still knows the counter it accepted."""
+    group = wan.group()
+    commit, failures = group.commit, []
+
+    async def commits_and_fails_once(unit: Unit) -> None:
+        await commit(unit)
+        if not failures:
+            failures.append(unit)
+            raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(group, "commit", commits_and_fails_once)
+    supplier = parties["supplier"]
+    first = await wan.send(wan.command(ESME, CLOSE, close_switch(1000), 1000, signer=supplier))
+    await eventually(lambda: wan.answers(first))
+    assert failures
+
+    again = await wan.send(wan.command(ESME, CLOSE, close_switch(1000), 1000, signer=supplier))
+
+    assert await refused(wan, eventually, again) == {"outcome": "discarded", "rule": "COUNTER"}
+    assert len(wan.answers(first)) == 1

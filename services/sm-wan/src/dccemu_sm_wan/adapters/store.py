@@ -45,6 +45,19 @@ class Store:
                     found[row[0]].stored[row[1]] = json.loads(row[2])
         return found
 
+    async def load_one(self, eui: str) -> SimulatedDevice | None:
+        """One Device with all that it remembers."""
+        pool = self._database.pool
+        row = await pool.fetchrow("SELECT facts, behaviour FROM devices WHERE device = $1", eui)
+        if row is None:
+            return None
+        found = SimulatedDevice(DeviceFacts(**json.loads(row[0])), {}, Behaviour(**json.loads(row[1])))
+        for table in ("device_values", "device_keys"):
+            sql = f"SELECT name, value FROM {table} WHERE device = $1"  # noqa: S608 - a constant
+            for name, value in await pool.fetch(sql, eui):
+                found.stored[name] = json.loads(value)
+        return found
+
     async def keys_of(self, euis: Sequence[str]) -> dict[str, dict[str, Value]]:
         """Keys and certificates that Devices of these EUI-64s had before a reset."""
         sql = "SELECT device, name, value FROM device_keys WHERE device = ANY($1::text[])"

@@ -22,5 +22,10 @@ class DeviceConsumer(Consumer):
         self.on_fast(DeviceCommand, receive.take)
 
     async def _run_fast(self, handler: Fast, message: Message, contract: Contract) -> str:
-        async with self._fleet.lock(plain(contract.key)):
-            return await super()._run_fast(handler, message, contract)
+        eui = plain(contract.key)
+        async with self._fleet.working(eui):
+            outcome = await super()._run_fast(handler, message, contract)
+            if outcome != "handled":
+                # Perhaps an attempt of ours was committed although the database did not get to say so.
+                self._fleet.doubt(eui)
+            return outcome

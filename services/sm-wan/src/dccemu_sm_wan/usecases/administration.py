@@ -53,7 +53,7 @@ class Administration:
 
     async def behave(self, device: SimulatedDevice, changes: Mapping[str, object]) -> None:
         """Change how the simulation treats the Device."""
-        async with self._fleet.lock(device.facts.eui):
+        async with self._fleet.working(device.facts.eui):
             before = device.behaviour
             device.behave(**changes)
             try:
@@ -76,7 +76,7 @@ class Administration:
         secret = [name for name in state if name.startswith((*_SECRET, "cell/", "pending/"))]
         if secret:
             raise ProtocolError("STATE_NOT_SETTABLE", f"{', '.join(secret)} changes by Commands only")
-        async with self._fleet.lock(device.facts.eui):
+        async with self._fleet.working(device.facts.eui):
             draft = device.draft()
             now = times.seconds_since_2000(self._fleet.clock.now())
             for name, value in registers.items():
@@ -96,7 +96,7 @@ class Administration:
         ProtocolError
             When the code is unknown, a parameter is bad, or no party can receive it.
         """
-        async with self._fleet.lock(device.facts.eui):
+        async with self._fleet.working(device.facts.eui):
             draft = device.draft()
             at = self._fleet.clock.now()
             await self._send(device, draft, [on_demand.order(device.facts, draft, asked, at)])
@@ -104,7 +104,7 @@ class Administration:
 
     async def receive_image(self, device: SimulatedDevice, digest: str, version: str, *, genuine: bool) -> None:
         """A firmware image has reached the Device: it is kept when it verifies; the Device reports either way."""
-        async with self._fleet.lock(device.facts.eui):
+        async with self._fleet.working(device.facts.eui):
             draft = device.draft()
             if genuine:
                 draft.put("firmware/image", {"hash": digest, "version": version})
@@ -126,7 +126,7 @@ class Administration:
         """Take the supply away from a hub and all Devices it serves, or from one Device."""
         now = self._fleet.clock.now()
         for one in self._affected(device):
-            async with self._fleet.lock(one.facts.eui):
+            async with self._fleet.working(one.facts.eui):
                 if not one.behaviour.powered:
                     continue
                 draft = one.draft()
@@ -141,7 +141,7 @@ class Administration:
         """Give the supply back; an electricity meter reports when its outage began and ended (ECS80)."""
         now = self._fleet.clock.now()
         for one in self._affected(device):
-            async with self._fleet.lock(one.facts.eui):
+            async with self._fleet.working(one.facts.eui):
                 if one.behaviour.powered:
                     continue
                 draft = one.draft()
@@ -164,7 +164,7 @@ class Administration:
         hub = self._fleet.find(eui)
         if hub is None:
             return
-        async with self._fleet.lock(eui):
+        async with self._fleet.working(eui):
             draft = hub.draft()
             if hub.behaviour.powered or draft.flag("power/reported"):
                 return

@@ -109,7 +109,7 @@ class Enrolment:
         if device is None:
             self._waiting.discard(eui)
             return
-        async with self._fleet.lock(eui):
+        async with self._fleet.working(eui):
             draft = device.draft()
             self._own_certificates(device, draft)
             self._cells(draft)

@@ -8,7 +8,8 @@ worker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from dccemu_contracts.wan import DeviceMessage
@@ -43,6 +44,7 @@ class Fleet:
         self.entropy = entropy
         self._devices: dict[str, SimulatedDevice] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._doubtful: set[str] = set()
 
     async def load(self) -> None:
         """Read all Devices."""
@@ -68,12 +70,36 @@ class Fleet:
         """The hub that serves a Device, ``None`` for a hub."""
         return self._devices.get(device.facts.hub) if device.facts.hub else None
 
-    def lock(self, eui: str) -> asyncio.Lock:
-        """Held while a Device is worked on."""
-        found = self._locks.get(eui)
-        if found is None:
-            found = self._locks[eui] = asyncio.Lock()
-        return found
+    @asynccontextmanager
+    async def working(self, eui: str) -> AsyncIterator[None]:
+        """Hold a Device while it is worked on.
+
+        When the work fails, what was committed is not known: the Device is read again before it is next worked on.
+        """
+        lock = self._locks.get(eui)
+        if lock is None:
+            lock = self._locks[eui] = asyncio.Lock()
+        async with lock:
+            if eui in self._doubtful:
+                await self._read_again(eui)
+            try:
+                yield
+            except BaseException:
+                self.doubt(eui)
+                raise
+
+    def doubt(self, eui: str) -> None:
+        """What is in memory may not be what is durable."""
+        self._doubtful.add(eui)
+
+    async def _read_again(self, eui: str) -> None:
+        device, durable = self._devices.get(eui), await self.store.load_one(eui)
+        self._doubtful.discard(eui)
+        if device is None or durable is None:
+            return
+        gone: dict[str, Value] = dict.fromkeys(set(device.stored) - set(durable.stored))
+        device.facts, device.stored, device.behaviour = durable.facts, durable.stored, durable.behaviour
+        self._schedule(device, {**gone, **durable.stored})
 
     def writes(self, device: SimulatedDevice, draft: Draft) -> list[Write]:
         """The rows of a draft."""

@@ -24,7 +24,7 @@ class Instructions:
         device = self._fleet.find(eui)
         if device is None:
             return
-        async with self._fleet.lock(eui):
+        async with self._fleet.working(eui):
             now = self._fleet.clock.now()
             draft = device.draft()
             orders = respond.fire(device.facts, draft, name)

@@ -82,7 +82,7 @@ class Notified:
             device = self._fleet.find(plain(fact.device))
         hub = plain(fact.hub or "")
         if device is not None and fact.type != "CHF" and device.facts.hub != hub:
-            async with self._fleet.lock(device.facts.eui):
+            async with self._fleet.working(device.facts.eui):
                 device.facts = replace(device.facts, hub=hub)
                 await self._fleet.database.group.commit(Unit(writes=[self._fleet.store.put(device)]))
 

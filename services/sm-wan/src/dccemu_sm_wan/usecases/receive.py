@@ -83,13 +83,14 @@ class Receive:
         if device is None:
             await self._fleet.database.group.commit(Unit(writes=[self._fleet.store.forget_delivery(command_id)]))
             return
-        async with self._fleet.lock(device.facts.eui):
+        async with self._fleet.working(device.facts.eui):
             now = self._fleet.clock.now()
             reaction = react(device, bytes.fromhex(command.payload), now, self._fleet.entropy.private_key)
             writes = [*self._outcome(device, command, reaction, now), self._fleet.store.forget_delivery(command_id)]
             try:
                 await self._fleet.commit(device, reaction.draft, writes, [claim_message(command_id, _DELIVERED)])
             except AlreadyClaimed:
+                self._fleet.doubt(device.facts.eui)
                 log.info("a Command was delivered before", device=command.device, id=command_id)
         self._left(device.facts.eui)
 
