@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,8 +21,9 @@ CLOSED = 0
 
 
 @pytest.fixture(scope="module")
-def client(dcc: Dcc) -> httpx.Client:
-    return httpx.Client(base_url=dcc.state.duis, trust_env=False, timeout=SECONDS)
+def client(dcc: Dcc) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=dcc.state.duis, trust_env=False, timeout=SECONDS) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ the application behind.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from xml.sax.saxutils import escape
 
@@ -25,6 +27,7 @@ PATHS = {"/api/v1/serviceT": "T", "/api/v1/serviceS": "S", "/api/v1/serviceD": "
 _XML = b"application/xml"
 _PROBLEM = b"application/problem+xml"
 _DISCARDED = 4 * 1024 * 1024
+_DISCARD_SECONDS = 0.5
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -160,15 +163,17 @@ class Front:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read what is left of a refused body, within bounds: closing on unread octets would cut the answer off."""
+    """Read on for a moment: closing on unread octets would cut the answer off, but a client may send no more."""
     left = _DISCARDED
-    while left > 0:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        left -= len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Gone
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _refuse(rule: str, detail: str) -> Reply:
