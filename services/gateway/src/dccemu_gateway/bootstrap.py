@@ -37,6 +37,7 @@ from .settings import Settings
 from .usecases.alerts import Alerts
 from .usecases.change_of_supplier import ChangeOfSupplier
 from .usecases.expire import Expire
+from .usecases.followers import Followers
 from .usecases.gateway import Gateway
 from .usecases.history import History
 from .usecases.hold import Hold
@@ -152,7 +153,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     )
     receivers.on_change(courier.receiver_changed)
 
-    history = History(database)
+    history, followers = History(database), Followers(database, timers)
 
     def committed(delivery: Delivery) -> None:
         courier.offer(delivery)
@@ -172,11 +173,12 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         timers=timers,
         deliveries=DeliveryRows(committed),
         history=history,
+        followers=followers,
         validate=validate if settings.duis_schema is None else official_schema.both(validate, settings.duis_schema),
     )
     alerts = Alerts(gateway)
     respond = Respond(gateway, alerts)
-    hold = Hold(gateway, history)
+    hold = Hold(gateway)
     send = Send(gateway, history, hold)
     hold.connect(send.prepare, send.rows)
     non_device = NonDevice(gateway, history, respond)
@@ -217,6 +219,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
             posts,
             courier,
             expire,
+            followers,
             timers,
             consumer,
         ],

@@ -27,7 +27,7 @@ from dccemu_runtime.faults import Faults
 from dccemu_runtime.groupcommit import CONNECTION_TROUBLE, Overloaded, StoreUnavailable, Unit
 from dccemu_runtime.http.pool import Answer, DeliveryFailed
 
-from ..domain.lifecycle import DELIVERY_LIFE, DeliveryEvent, advance
+from ..domain.lifecycle import DELIVERY_LIFE, DeliveryEvent, DeliveryState, advance
 from .operations import DELIVERY_NAMES, Delivery, delivered, not_taken
 
 log = structlog.get_logger(__name__)
@@ -203,6 +203,10 @@ class Courier:
                     log.warning("a delivery waits for the database", user=endpoint.user, error=repr(error))
                     await asyncio.sleep(0.5)
                     endpoint.ready.append(device)
+                except Exception:
+                    log.exception("a delivery failed", user=endpoint.user)
+                    await asyncio.sleep(1)
+                    endpoint.ready.append(device)
         finally:
             endpoint.workers -= 1
 
@@ -213,18 +217,19 @@ class Courier:
             if endpoint.paused_until is not None and endpoint.paused_until > self._clock.now():
                 self._schedule(endpoint, device, endpoint.paused_until)
                 return
-            error, is_endpoint = await self._attempt(delivery)
-            delivery.attempts += 1
-            if error is None:
+            if delivery.state is DeliveryState.PENDING:
+                error, is_endpoint = await self._attempt(delivery)
+                delivery.attempts += 1
+                if error is not None:
+                    await self._put_off(endpoint, device, delivery, error, is_endpoint)
+                    return
                 endpoint.failures, endpoint.paused_until = 0, None
                 delivery.state = advance(DELIVERY_LIFE, delivery.state, DeliveryEvent.TAKE)
-                await self._database.group.commit(Unit(writes=(delivered(delivery, self._clock.now()),)))
-                lane.queue.popleft()
-                if delivery.document is not None:
-                    self._held -= 1
-                continue
-            await self._put_off(endpoint, device, delivery, error, is_endpoint)
-            return
+            # When the database fails here the User has it already: only the row is written again.
+            await self._database.group.commit(Unit(writes=(delivered(delivery, self._clock.now()),)))
+            lane.queue.popleft()
+            if delivery.document is not None:
+                self._held -= 1
         lane.is_busy = False
         if endpoint.lanes.get(device) is lane:
             del endpoint.lanes[device]

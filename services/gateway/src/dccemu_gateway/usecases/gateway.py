@@ -25,6 +25,7 @@ from ..adapters.transformer import Transformer
 from ..domain.commands import OpenCommands
 from ..domain.policy import Policy
 from ..settings import Settings
+from .followers import Followers
 from .history import History
 
 
@@ -47,6 +48,7 @@ class Gateway:
     deliveries: DeliveryRows
     validate: Callable[[Element], None]
     history: History
+    followers: Followers
     open_commands: OpenCommands = field(default_factory=OpenCommands)
 
     def now(self) -> datetime:

@@ -33,7 +33,7 @@ class History:
         request = examination.submitted
         request_id, kind = examination.request_text, kind_of(request.command_variant)
         examination.is_repeat = (request_id, kind.value) in self._seen
-        if kind is Kind.SIGNED and not examination.is_repeat:
+        if kind is Kind.SIGNED:
             examination.pre_command = self._pre_commands.get(request_id) or await self._load(request_id)
 
     def note(self, request_id: str, kind: Kind) -> None:

@@ -1,22 +1,24 @@
 """Requests that wait: DSP pattern future dated requests until their date, sequenced ones for their predecessor.
 
-service-request-processing.md sections 9 and 11. A held request is a row with its document; a timer carries its
-date. When it comes due the access control of section 2 (last paragraph) runs again; what fails then is told by a
-CommandFailure Alert.
+service-request-processing.md sections 9 and 11. A held request is a row with its document, and a timer. When it comes due the
+access control of section 2 (last paragraph) runs again; what fails then is told by a CommandFailure Alert. A sequenced
+request whose predecessor failed, stayed unknown or did not finish ends with E41, E40 or E31.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from asyncpg import Record as Row
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_protocol import catalogue
-from dccemu_protocol.duis import AnsweredRequest, parse_document, read_request
+from dccemu_protocol.catalogue import FutureDating
+from dccemu_protocol.duis import AnsweredRequest, parse_document, read_request, responses
 from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.gbcs.envelope import decode
 from dccemu_runtime.groupcommit import Unit, Write
 from dccemu_runtime.journal import Entry
 from dccemu_runtime.timers import Timer
@@ -24,33 +26,52 @@ from dccemu_runtime.timers import Timer
 from ..adapters.operations import claim_request, move_request
 from ..adapters.record import checks_of
 from ..domain.examination import Examination
-from ..domain.lifecycle import REQUEST_LIFE, RequestEvent, RequestState, advance, kind_of
+from ..domain.lifecycle import REQUEST_LIFE, Kind, RequestEvent, RequestState, advance, kind_of
 from ..domain.refusal import Refusal
 from ..domain.rules import RECHECK, run
 from ..domain.rules.table import code_of
+from ..domain.sequence import Fate, fate_of
 from .alerts import command_failure
 from .answers import Reply, acknowledge
+from .followers import SEQUENCE
 from .gateway import Gateway, execute
-from .history import History
 
 if TYPE_CHECKING:
     from .send import Prepared
 
-log = structlog.get_logger(__name__)
-
 RELEASE = "release"
+_ENTITLEMENT_LOST = "N7"
 _HELD = """
 SELECT request_id, kind FROM requests
 WHERE user_ = $1 AND device = $2 AND srv = $3 AND state = 'held' ORDER BY received_at"""
-_LOAD = "SELECT request_id, kind, role, state, document FROM requests WHERE request_id = $1 AND kind = $2 FOR UPDATE"
+_LOAD = """
+SELECT request_id, kind, role, state, received_at, document FROM requests
+WHERE request_id = $1 AND kind = $2 FOR UPDATE"""
+_FATE = """
+SELECT r.state, c.state FROM requests r LEFT JOIN commands c ON c.request_id = r.request_id AND c.kind = r.kind
+WHERE r.request_id = $1 AND r.kind IN ('request', 'signed') ORDER BY c.sent_at DESC"""
+_SEQUENCED = frozenset({1, 5})
+_ENDS: dict[Fate, tuple[str, str]] = {
+    Fate.FAILED: ("SEQUENCE_FAILED", "N14"),
+    Fate.PENDING: ("SEQUENCE_TIMED_OUT", "N15"),
+    Fate.UNKNOWN: ("SEQUENCE_UNKNOWN", "N14"),
+}
+"""How a request ends that waited in vain: rule and CommandFailure Alert."""
+
+
+def is_dated(examination: Examination) -> bool:
+    """Whether the DCC keeps the request until its date (DSP pattern, section 9), or is asked to give such a one up."""
+    pattern, at = examination.service_request.future_dating, examination.submitted.execution_date_time
+    if at is None or pattern is not FutureDating.DSP:
+        return False
+    return examination.submitted.is_cancellation or at > examination.at
 
 
 class Hold:
     """The use cases of waiting requests."""
 
-    def __init__(self, gateway: Gateway, history: History) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._history = history
         self._prepare: Callable[[Examination], Prepared] | None = None
         self._rows: Callable[[Prepared, str | None], list[Write]] | None = None
 
@@ -60,33 +81,42 @@ class Hold:
         """Tell how a Command is made and sent when its time has come."""
         self._prepare, self._rows = prepare, rows
         self._gateway.timers.on(RELEASE, self.release)
+        self._gateway.timers.on(SEQUENCE, self.predecessor_settled)
 
-    async def take(self, examination: Examination, accepted: Write) -> Reply:
-        """Keep a request until its date, or give up those that a cancellation names."""
-        request, gateway = examination.submitted, self._gateway
+    async def take(self, examination: Examination, accepted: Write) -> Reply | None:
+        """Keep a request that must wait, or give up those that a cancellation names; None: it need not wait."""
+        request = examination.submitted
         if request.preceding is not None:
-            raise ProtocolError("CANNOT_TRANSFORM", "sequenced requests are not carried out yet")
+            reply = await self._follow(examination, accepted)
+            if reply is not None:
+                return reply
+        if not is_dated(examination):
+            return None
         if request.is_cancellation:
             return await self._cancel(examination, accepted)
-        due = request.execution_date_time
-        assert due is not None
+        assert request.execution_date_time is not None
         kind = kind_of(request.command_variant)
+        timer = self._gateway.timers.write_set(
+            RELEASE, f"{examination.request_text} {kind.value}", request.execution_date_time
+        )
+        return await self._keep(examination, kind, timer, accepted)
+
+    async def _keep(self, examination: Examination, kind: Kind, timer: Write, accepted: Write) -> Reply:
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.HOLD)
         claim = claim_request(examination, kind, state, examination.document)
-        timer = gateway.timers.write_set(RELEASE, f"{request.request_id} {kind.value}", due)
-        await gateway.commit(Unit((claim,), (timer, accepted)))
-        self._history.note(examination.request_text, kind)
-        return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
+        await self._gateway.commit(Unit((claim,), (timer, accepted)))
+        self._gateway.history.note(examination.request_text, kind)
+        answered = AnsweredRequest.of(examination.submitted)
+        return acknowledge(answered, catalogue.ACKNOWLEDGEMENT, examination.at)
 
     async def _cancel(self, examination: Examination, accepted: Write) -> Reply:
         request, gateway = examination.submitted, self._gateway
-        held = await gateway.database.pool.fetch(
-            _HELD, examination.user_text, examination.device_text, request.service_reference_variant
-        )
+        srv = request.service_reference_variant
+        held = await gateway.database.pool.fetch(_HELD, examination.user_text, examination.device_text, srv)
         if not held:
             raise Refusal(
                 "NOTHING_TO_CANCEL",
-                expected=f"a held {request.service_reference_variant} of {request.user} for {request.device}",
+                expected=f"a held {srv} of {examination.user_text} for {examination.device_text}",
                 got="none",
             )
         kind = kind_of(request.command_variant)
@@ -96,18 +126,95 @@ class Hold:
         for row in held:
             writes.append(move_request(row["request_id"], row["kind"], cancelled))
             writes.append(gateway.timers.write_cancel(RELEASE, f"{row['request_id']} {row['kind']}"))
+            writes += gateway.followers.wake(row["request_id"], examination.at)
         claim = claim_request(examination, kind, state)
         await gateway.commit(Unit((claim,), writes))
-        self._history.note(examination.request_text, kind)
+        gateway.history.note(examination.request_text, kind)
         return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
+
+    # -- sequences -----------------------------------------------------------------------------------------------------
+
+    async def _follow(self, examination: Examination, accepted: Write) -> Reply | None:
+        """Check 22: a request waits until its predecessor has a good Response; None when it has one."""
+        gateway, request = self._gateway, examination.submitted
+        preceding = str(request.preceding)
+        if request.command_variant not in _SEQUENCED:
+            raise Refusal("SEQUENCE_UNKNOWN", expected="Command Variant 1 or 5", got=str(request.command_variant))
+        fate = fate_of(await gateway.database.pool.fetch(_FATE, preceding))
+        if fate is Fate.GOOD:
+            return None
+        if fate is Fate.FAILED:
+            raise Refusal("SEQUENCE_FAILED", expected=f"a good Response to {preceding}", got="it failed")
+        kind = kind_of(request.command_variant)
+        key = f"{examination.request_text} {kind.value}"
+        due = self._deadline(fate, examination.at)
+        gateway.followers.add(preceding, key)
+        timer = gateway.timers.write_set(SEQUENCE, key, due, {"preceding": preceding})
+        return await self._keep(examination, kind, timer, accepted)
+
+    def _deadline(self, fate: Fate, since: datetime) -> datetime:
+        if fate is Fate.UNKNOWN:
+            return since + timedelta(seconds=self._gateway.settings.sequence_wait_seconds)
+        return since + self._gateway.response_wait
+
+    async def predecessor_settled(self, connection: PoolConnectionProxy, timer: Timer) -> datetime | None:
+        """The predecessor of a held request has its answer, or the wait for it is over."""
+        request_id, _, kind = timer.key.partition(" ")
+        row = await connection.fetchrow(_LOAD, request_id, kind)
+        if row is None or row["state"] != RequestState.HELD.value:
+            return None
+        preceding = timer.payload["preceding"]
+        fate = fate_of(await connection.fetch(_FATE, preceding))
+        examination = await self._examine_again(row)
+        if fate is Fate.GOOD:
+            due = examination.submitted.execution_date_time
+            if is_dated(examination) and due is not None and not examination.submitted.is_cancellation:
+                await self._gateway.timers.set(connection, RELEASE, timer.key, due)
+                return None
+            await self._go(connection, examination, request_id, kind)
+            return None
+        until = self._deadline(fate, row["received_at"])
+        if fate is not Fate.FAILED and examination.at < until:
+            self._gateway.followers.add(preceding, timer.key)
+            return until
+        rule, alert = _ENDS[fate]
+        await self._give_up(connection, examination, request_id, kind, rule, alert)
+        return None
+
+    async def _give_up(
+        self,
+        connection: PoolConnectionProxy,
+        examination: Examination,
+        request_id: str,
+        kind: str,
+        rule: str,
+        alert: str,
+    ) -> None:
+        """The final answer of a request that waited in vain."""
+        gateway, code = self._gateway, catalogue.response_code(rule)
+        answered = AnsweredRequest.of(examination.submitted)
+        document = responses.device_response(answered, code, examination.at, None)
+        delivery = gateway.delivery(
+            user=examination.user_text,
+            device=examination.device_text,
+            kind="response",
+            code=code,
+            document=gateway.keys.signer.sign_canonical(document),
+            request_id=request_id,
+            response_id=answered.request_id.response_id,
+        )
+        await self._end(connection, examination, request_id, kind, f"{code} {rule}", alert, delivery)
+
+    # -- its time has come ---------------------------------------------------------------------------------------------
 
     async def release(self, connection: PoolConnectionProxy, timer: Timer) -> None:
         """A held request comes due: check again, then send."""
         request_id, _, kind = timer.key.partition(" ")
         row = await connection.fetchrow(_LOAD, request_id, kind)
-        if row is None or row["state"] != RequestState.HELD.value:
-            return
-        examination = self._examine_again(row)
+        if row is not None and row["state"] == RequestState.HELD.value:
+            await self._go(connection, await self._examine_again(row), request_id, kind)
+
+    async def _go(self, connection: PoolConnectionProxy, examination: Examination, request_id: str, kind: str) -> None:
         verdict = run(examination, RECHECK)
         failed = verdict.failure.rule if verdict.failure else None
         prepared: Prepared | None = None
@@ -117,32 +224,52 @@ class Hold:
                 prepared = self._prepare(examination)
             except ProtocolError as error:
                 failed = error.rule
-        journal = self._gateway.journal
-        entry = Entry(
+        if prepared is None:
+            outcome = f"failed {code_of(failed or '', otherwise='CANNOT_TRANSFORM')}"
+            await self._end(connection, examination, request_id, kind, outcome, _ENTITLEMENT_LOST)
+            return
+        assert self._rows is not None
+        moved = move_request(request_id, kind, advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.SEND))
+        await execute(connection, *self._rows(prepared, examination.target.hub), moved)
+        await self._gateway.journal.add(connection, self._entry(examination, request_id, "sent", ()))
+        gateway, command = self._gateway, prepared.command
+        gateway.database.after_commit(connection, gateway.outbox.wake)
+        gateway.database.after_commit(connection, lambda: gateway.open_commands.put(command))
+
+    async def _end(
+        self,
+        connection: PoolConnectionProxy,
+        examination: Examination,
+        request_id: str,
+        kind: str,
+        outcome: str,
+        alert: str,
+        *deliveries: Write,
+    ) -> None:
+        gateway = self._gateway
+        state = advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.FAIL)
+        woken = gateway.followers.wake(request_id, examination.at)
+        await execute(connection, move_request(request_id, kind, state), *woken)
+        failure = command_failure(gateway, alert, request_id, examination.device_text, examination.user_text)
+        await gateway.deliver_in(connection, *deliveries, failure)
+        checks = checks_of(run(examination, RECHECK)) if not deliveries else ()
+        await gateway.journal.add(connection, self._entry(examination, request_id, outcome, checks))
+        gateway.database.after_commit(connection, gateway.timers.wake)
+
+    def _entry(self, examination: Examination, request_id: str, outcome: str, checks: tuple) -> Entry:  # type: ignore[type-arg]
+        return Entry(
             id=self._gateway.new_id(),
             at=examination.at,
             stage="release",
-            outcome="sent" if prepared else f"failed {code_of(failed or '', otherwise='CANNOT_TRANSFORM')}",
+            outcome=outcome,
             request_id=request_id,
             user=examination.user_text,
             device=examination.device_text,
             srv=examination.submitted.service_reference_variant,
-            checks=checks_of(verdict),
+            checks=checks,
         )
-        await journal.add(connection, entry)
-        if prepared is None:
-            await self._fail(connection, examination, request_id, kind)
-            return
-        assert self._rows is not None
-        hub = examination.target.hub
-        moved = move_request(request_id, kind, advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.SEND))
-        await execute(connection, *self._rows(prepared, hub), moved)
-        command = prepared.command
-        gateway = self._gateway
-        gateway.database.after_commit(connection, gateway.outbox.wake)
-        gateway.database.after_commit(connection, lambda: gateway.open_commands.put(command))
 
-    def _examine_again(self, row: Row) -> Examination:
+    async def _examine_again(self, row: Row) -> Examination:
         gateway = self._gateway
         examination = Examination(
             document=row["document"],
@@ -156,14 +283,9 @@ class Hold:
         # The signature was verified on arrival; what was accepted is what is carried out.
         examination.root = parse_document(row["document"], gateway.policy.limits)
         examination.read(read_request(examination.root))
+        examination.variant = catalogue.service_requests.get(examination.submitted.service_reference_variant)
         examination.role = row["role"]
+        if examination.submitted.is_signed_pre_command:
+            await gateway.history.recall(examination)
+            examination.message = decode(examination.submitted.gbcs_payload or b"")
         return examination
-
-    async def _fail(
-        self, connection: PoolConnectionProxy, examination: Examination, request_id: str, kind: str
-    ) -> None:
-        state = advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.FAIL)
-        await execute(connection, move_request(request_id, kind, state))
-        device, user = examination.device_text, examination.user_text
-        alert = command_failure(self._gateway, "N7", request_id, device, user)
-        await self._gateway.deliver_in(connection, alert)

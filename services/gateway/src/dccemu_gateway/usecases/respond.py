@@ -164,6 +164,7 @@ class Respond:
         if not claimed:
             unit.claim(claim_answer(command.id))
         unit.write(move_command(ended))
+        unit.write(*self._gateway.followers.wake(command.request_id, self._gateway.now()))
         unit.after_commit(lambda: self._gateway.open_commands.close(command))
 
     def _take_up(self, unit: OpenUnit, command: Command) -> None:
@@ -172,6 +173,7 @@ class Respond:
         expires_at = command.execution_at + self._gateway.execution_wait
         taken_up = replace(command, state=state, expires_at=expires_at)
         unit.write(move_command(taken_up))
+        unit.write(*self._gateway.followers.wake(command.request_id, self._gateway.now()))
         unit.after_commit(lambda: self._gateway.open_commands.put(taken_up))
 
     def _read(self, command: Command, message: GbcsMessage) -> Outcome | None:

@@ -81,8 +81,9 @@ class Send:
 
     async def __call__(self, examination: Examination, accepted: Write) -> Reply:
         """CV 1, 2, 3, 5, 6, 7: make the Command; send it, give it for local delivery, or both; or hold it."""
-        if is_held(examination) or examination.submitted.preceding is not None:
-            return await self._hold.take(examination, accepted)
+        held = await self._hold.take(examination, accepted)
+        if held is not None:
+            return held
         prepared = self.prepare(examination)
         if examination.submitted.command_variant in (2, 6):
             return await self._give(examination, prepared, accepted)
@@ -201,14 +202,6 @@ class Send:
         self._history.note(command.request_id, kind)
         if kind is Kind.SIGNED:
             self._history.drop(command.request_id)
-
-
-def is_held(examination: Examination) -> bool:
-    """Whether the DCC keeps the request until its date (DSP pattern, section 9), or is asked to give such a one up."""
-    pattern, at = examination.service_request.future_dating, examination.submitted.execution_date_time
-    if at is None or pattern is not FutureDating.DSP:
-        return False
-    return examination.submitted.is_cancellation or at > examination.at
 
 
 def execution_on_device(examination: Examination) -> datetime | None:
