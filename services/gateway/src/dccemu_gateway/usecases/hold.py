@@ -1,6 +1,6 @@
 """Requests that wait: DSP pattern future dated requests until their date, sequenced ones for their predecessor.
 
-service-request-processing.md sections 9 and 11. A held request is a row with its document, and a timer. When it comes due the
+service-request-processing.md sections 9 and 11. A held request is a row with its document, and a timer. When it is due, the
 access control of section 2 (last paragraph) runs again; what fails then is told by a CommandFailure Alert. A sequenced
 request whose predecessor failed, stayed unknown or did not finish ends with E41, E40 or E31.
 """
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from asyncpg import Record as Row
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg.pool import Pool, PoolConnectionProxy
 
 from dccemu_protocol import catalogue
 from dccemu_protocol.catalogue import FutureDating
@@ -65,6 +65,10 @@ def is_dated(examination: Examination) -> bool:
     if at is None or pattern is not FutureDating.DSP:
         return False
     return examination.submitted.is_cancellation or at > examination.at
+
+
+async def _fate(source: Pool | PoolConnectionProxy, preceding: str) -> Fate:
+    return fate_of([(row[0], row[1]) for row in await source.fetch(_FATE, preceding)])
 
 
 class Hold:
@@ -140,7 +144,7 @@ class Hold:
         preceding = str(request.preceding)
         if request.command_variant not in _SEQUENCED:
             raise Refusal("SEQUENCE_UNKNOWN", expected="Command Variant 1 or 5", got=str(request.command_variant))
-        fate = fate_of(await gateway.database.pool.fetch(_FATE, preceding))
+        fate = await _fate(gateway.database.pool, preceding)
         if fate is Fate.GOOD:
             return None
         if fate is Fate.FAILED:
@@ -150,7 +154,11 @@ class Hold:
         due = self._deadline(fate, examination.at)
         gateway.followers.add(preceding, key)
         timer = gateway.timers.write_set(SEQUENCE, key, due, {"preceding": preceding})
-        return await self._keep(examination, kind, timer, accepted)
+        reply = await self._keep(examination, kind, timer, accepted)
+        if await _fate(gateway.database.pool, preceding) is not fate:
+            # It settled while this request was being kept: nobody will wake us.
+            await gateway.commit(Unit(writes=gateway.followers.wake(preceding, gateway.now())))
+        return reply
 
     def _deadline(self, fate: Fate, since: datetime) -> datetime:
         if fate is Fate.UNKNOWN:
@@ -164,7 +172,7 @@ class Hold:
         if row is None or row["state"] != RequestState.HELD.value:
             return None
         preceding = timer.payload["preceding"]
-        fate = fate_of(await connection.fetch(_FATE, preceding))
+        fate = await _fate(connection, preceding)
         examination = await self._examine_again(row)
         if fate is Fate.GOOD:
             due = examination.submitted.execution_date_time
