@@ -52,6 +52,8 @@ _CONFIRM = """
 DELETE FROM outbox o USING unnest($3::int[], $4::bigint[]) AS c(partition, offset_)
 WHERE o.topic = $1 AND o.sent_in = $2 AND o.partition = c.partition AND o.offset_ < c.offset_"""
 _LOST = "UPDATE outbox SET sent_in = NULL WHERE sent_in IS NOT NULL AND sent_in <> $1"
+_OLDEST = """
+SELECT id, topic, key, created_at, sent_in IS NOT NULL AS sent FROM outbox ORDER BY position LIMIT $1"""
 _WAITING = "SELECT DISTINCT topic FROM outbox WHERE sent_in = $1"
 
 
@@ -90,6 +92,7 @@ class Outbox:
         self._poll = poll.total_seconds()
         self._confirm = confirm.total_seconds()
         self._wake = asyncio.Event()
+        self._relayed_in: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._insert = insert(
             "outbox",
@@ -97,6 +100,14 @@ class Outbox:
             committed=self._committed,
         )
         bus.on_incarnation(self.wake)
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    @property
+    def bus(self) -> Bus:
+        return self._bus
 
     def write(self, contract: Contract) -> Write:
         """The row of a message, for a unit of the group commit."""
@@ -140,6 +151,10 @@ class Outbox:
         found = {row[0]: row[1] for row in rows}
         return {"unsent": found.get(True, 0), "unconfirmed": found.get(False, 0)}
 
+    async def waiting(self, limit: int) -> list[dict[str, object]]:
+        """The oldest rows: what they are, since when they wait, and whether they were sent."""
+        return [dict(row) for row in await self._database.pool.fetch(_OLDEST, limit)]
+
     def _committed(self, _rows: Sequence[Row]) -> None:
         self._wake.set()
 
@@ -165,17 +180,23 @@ class Outbox:
 
     async def relay_once(self) -> int:
         """Publish one batch of unsent rows; returns how many."""
-        incarnation = self._bus.incarnation
-        if incarnation is None:
+        if self._bus.incarnation is None:
             return 0
         async with self._database.transaction() as connection:
             await connection.execute(_TAKE_TURNS)
+            incarnation = self._bus.incarnation
+            if incarnation is None:
+                return 0
+            if incarnation != self._relayed_in:
+                await self._take_back_lost(connection, incarnation)
             rows = await connection.fetch(_TAKE, self._batch_size)
             if not rows:
                 return 0
             receipts = await self._bus.publish(
                 [Message(row[2], row[3], row[4], row[1], json.loads(row[5])) for row in rows]
             )
+            if self._bus.incarnation != incarnation:
+                raise BusUnavailable("the bus came back without its contents while a batch was being published")
             done: list[int] = []
             kept: list[tuple[int, int, int]] = []
             for row, receipt in zip(rows, receipts, strict=True):
@@ -191,29 +212,27 @@ class Outbox:
         return len(rows)
 
     async def _follow(self) -> None:
-        """Keep asking which rows were lost with a former incarnation and which were confirmed."""
-        checked: str | None = None
+        """Keep asking which rows were confirmed."""
         while True:
             await asyncio.sleep(self._confirm)
             try:
-                incarnation = self._bus.incarnation
-                if incarnation is None:
-                    continue
-                if checked != incarnation:
-                    await self.resend_lost(incarnation)
-                    checked = incarnation
-                await self.confirm_once()
+                if self._bus.incarnation is not None:
+                    await self.confirm_once()
             except (BusUnavailable, StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
                 log.info("outbox confirmations wait", schema=self._database.schema, error=repr(error))
             except Exception:
                 log.exception("outbox confirmations failed", schema=self._database.schema)
 
-    async def resend_lost(self, incarnation: str) -> None:
-        """Count what was sent in another incarnation as unsent again."""
-        result = await self._database.pool.execute(_LOST, incarnation)
+    async def _take_back_lost(self, connection: PoolConnectionProxy, incarnation: str) -> None:
+        """Count what was sent in another incarnation as unsent, before anything newer is sent: order is kept."""
+        result = await connection.execute(_LOST, incarnation)
         if result != "UPDATE 0":
             log.warning("the bus came back without its contents", schema=self._database.schema, resend=result)
-            self.wake()
+
+        def committed() -> None:
+            self._relayed_in = incarnation
+
+        self._database.after_commit(connection, committed)
 
     async def confirm_once(self) -> None:
         """Delete the rows that all their consumers have handled."""
