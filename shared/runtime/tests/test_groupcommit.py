@@ -7,6 +7,8 @@ import asyncio
 import asyncpg
 import pytest
 import pytest_asyncio
+from asyncpg.transaction import Transaction
+from asyncpg.transaction import Transaction
 
 from dccemu_runtime.database import Database
 from dccemu_runtime.groupcommit import (
@@ -176,3 +178,28 @@ async def test_each_units_own_order_is_kept_when_rows_are_grouped() -> None:
         (NOTE, [("n", 1), ("m", 1)]),
         (SET, [("y", 1)]),
     ]
+
+
+async def test_a_commit_whose_confirmation_was_cut_off_counts_as_what_it_was(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    note = claim("names", {"name": "text"}, ("name",), committed=lambda rows: heard.extend(row[0] for row in rows))
+    commit = Transaction.commit
+
+    async def cut_after(transaction: Transaction) -> None:
+        await commit(transaction)
+        raise ConnectionResetError("cut off after the commit")
+
+    async def cut_before(_transaction: Transaction) -> None:
+        raise ConnectionResetError("cut off before the commit")
+
+    monkeypatch.setattr(Transaction, "commit", cut_after)
+    await store.group.commit(Unit(claims=[Claim(note, ("durable",))]))
+    monkeypatch.setattr(Transaction, "commit", cut_before)
+    with pytest.raises(StoreUnavailable):
+        await store.group.commit(Unit(claims=[Claim(note, ("gone",))]))
+    monkeypatch.undo()
+
+    assert heard == ["durable"]
+    assert [row[0] for row in await store.pool.fetch("SELECT name FROM names")] == ["durable"]

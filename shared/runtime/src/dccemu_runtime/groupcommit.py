@@ -4,6 +4,10 @@ A ``Unit`` is what one use case wants to write. One writer task takes all waitin
 with a statement for each operation (rows as ``unnest`` arrays) and then wakes their callers: a caller that returns
 from ``commit`` knows that its rows are durable.
 
+When the connection breaks during COMMIT, nobody knows whether the rows are durable. The claims tell: they were free
+before, so when one is there afterwards the transaction was committed as a whole. The writer waits for the database
+and looks, because what its callers do after the commit must be done exactly when it happened.
+
 A transaction has two phases. First the *claims*: inserts of unique keys that do nothing on conflict. A unit that lost
 a claim raises ``AlreadyClaimed`` and writes nothing. Then the *writes* of the others. When a transaction fails, its
 units are tried one by one, so that one bad unit does not fail its neighbours.
@@ -70,12 +74,16 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClaimOperation:
-    """``INSERT ... SELECT FROM unnest(...) ON CONFLICT DO NOTHING RETURNING`` the columns at ``key``, in that order."""
+    """``INSERT ... SELECT FROM unnest(...) ON CONFLICT DO NOTHING RETURNING`` the columns at ``key``, in that order.
+
+    ``probe`` selects a row by these columns, as text parameters in that order.
+    """
 
     name: str
     sql: str
     key: tuple[int, ...] = (0,)
     committed: Callable[[Sequence[Row]], None] | None = None
+    probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +131,15 @@ class GroupCommit:
         Units that may wait; past it ``commit`` raises ``Overloaded``.
     batch_size
         Units that share a transaction at most.
+    patience
+        Seconds to wait for the database when it is not known whether a transaction was committed.
     """
 
-    def __init__(self, pool: asyncpg.Pool, *, capacity: int = 4096, batch_size: int = 256) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, *, capacity: int = 4096, batch_size: int = 256, patience: float = 5.0
+    ) -> None:
         self._pool = pool
+        self._patience = patience
         self._capacity = capacity
         self._batch_size = batch_size
         self._queue: list[_Waiting] = []
@@ -227,9 +240,29 @@ class GroupCommit:
                 with suppress(*CONNECTION_TROUBLE, asyncpg.PostgresError):
                     await transaction.rollback()
                 raise
-            await transaction.commit()
+            doubt: Exception | None = None
+            try:
+                await transaction.commit()
+            except CONNECTION_TROUBLE as error:
+                doubt = error
+        if doubt is not None and not await self._was_committed(winners):
+            raise doubt
         self._tell(winners)
         return outcomes
+
+    async def _was_committed(self, units: Sequence[Unit]) -> bool:
+        """Whether a transaction whose COMMIT was cut off is durable; False also when that cannot be found out."""
+        found = next((claim for unit in units for claim in unit.claims if claim.op.probe), None)
+        if found is None:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                while True:
+                    try:
+                        return await self._pool.fetchval(found.op.probe, *map(str, found.key)) is not None
+                    except (*CONNECTION_TROUBLE, asyncpg.PostgresError):
+                        await asyncio.sleep(0.1)
+        return False
 
     def _tell(self, winners: Sequence[Unit]) -> None:
         rows: dict[Operation | ClaimOperation, list[Row]] = {}
@@ -364,7 +397,9 @@ def claim(
     """A claim: ``key`` must be a primary key or unique constraint of ``table``."""
     names = list(columns)
     sql = f"{_insert_sql(table, columns)} ON CONFLICT DO NOTHING RETURNING {', '.join(key)}"
-    return ClaimOperation(f"claim {table}", sql, tuple(names.index(name) for name in key), committed)
+    match = " AND ".join(f"{name} = ${number}::text::{columns[name]}" for number, name in enumerate(key, start=1))
+    probe = f"SELECT 1 FROM {table} WHERE {match}"  # noqa: S608
+    return ClaimOperation(f"claim {table}", sql, tuple(names.index(name) for name in key), committed, probe)
 
 
 def _arrays(columns: dict[str, str]) -> str:
