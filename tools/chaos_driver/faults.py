@@ -42,6 +42,9 @@ async def _any(house: House, rng: random.Random) -> str | None:
 RECOVERED = 20
 """Acknowledgements after a fault that show that the system works again."""
 
+ANSWERED_TOO = 0.7
+"""Share of strikes that wait for answers as well: the others may hit a part before it took up its work again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -71,9 +74,12 @@ async def strike_until(fault: Fault, house: House, record: Record, rng: random.R
     """
     assert fault.strike is not None
     while not stop.is_set():
-        before = record.acknowledged
+        acknowledged, answered = record.acknowledged + RECOVERED, len(record.answered)
+        answered += RECOVERED if rng.random() < ANSWERED_TOO else 0
         due = time.monotonic() + rng.uniform(*fault.pause)
-        while not stop.is_set() and (time.monotonic() < due or record.acknowledged < before + RECOVERED):
+        while not stop.is_set() and (
+            time.monotonic() < due or record.acknowledged < acknowledged or len(record.answered) < answered
+        ):
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.02):
                     await stop.wait()

@@ -57,7 +57,18 @@ class House:
             prefix = f"DCCEMU_{name.replace('-', '_').upper()}"
             os.environ[f"{prefix}_BUS_FETCH_MAX_WAIT_MS"] = "5"
         self._stack = Stack(
-            ["--kafka", address, "--database", url, "--data", str(self.folder / "data"), "--scenario", str(plan)],
+            [
+                "--log-level",
+                "info",
+                "--kafka",
+                address,
+                "--database",
+                url,
+                "--data",
+                str(self.folder / "data"),
+                "--scenario",
+                str(plan),
+            ],
             folder=self.folder,
             timeout=120,
         )
