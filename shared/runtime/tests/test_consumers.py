@@ -10,7 +10,7 @@ from asyncpg.pool import PoolConnectionProxy
 from dccemu_contracts.controls import ClockControl, FaultControl
 from dccemu_contracts.topics import SM_WAN_COMMANDS
 from dccemu_contracts.wan import DeviceCommand
-from dccemu_runtime import deadletters
+from dccemu_runtime import deadletters, inbox
 from dccemu_runtime.bus import Message
 from dccemu_runtime.bus.memory import MemoryBus
 from dccemu_runtime.consumers import Consumer, OpenUnit, consume
@@ -206,3 +206,16 @@ async def test_what_follows_a_commit_runs_for_a_handled_message_and_not_for_a_re
     await consumer.handle([message_of(command(1)), message_of(command(1))])
 
     assert told == ["command-1"]
+
+
+async def test_the_inbox_forgets_what_is_older_than_its_retention(database: Database) -> None:
+    async with database.transaction() as connection:
+        await inbox.accept(connection, "old", "sm-wan")
+        await inbox.accept(connection, "new", "sm-wan")
+        await connection.execute("UPDATE inbox SET received_at = now() - interval '2 days' WHERE id = 'old'")
+
+    await inbox.forget(database)
+
+    async with database.transaction() as connection:
+        assert await inbox.accept(connection, "old", "sm-wan")
+        assert not await inbox.accept(connection, "new", "sm-wan")

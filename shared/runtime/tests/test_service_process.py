@@ -119,6 +119,11 @@ async def test_a_process_serves_and_ends_cleanly_at_sigterm(start: Start, tmp_pa
     async with httpx.AsyncClient() as client:
         assert (await client.get(urls["admin"] + "/readyz")).status_code == 200
         assert (await client.get(urls["admin"] + "/admin/probe/now")).status_code == 200
+        outbox = (await client.get(urls["admin"] + "/admin/probe/outbox")).json()
+        assert (outbox["unsent"], outbox["messages"]) == (0, [])
+        assert (await client.get(urls["admin"] + "/admin/probe/timers")).json() == {"timers": []}
+        assert (await client.get(urls["admin"] + "/admin/probe/dead-letters")).json() == {"dead_letters": []}
+        assert (await client.post(urls["admin"] + "/admin/probe/dead-letters/1/send")).status_code == 404
         assert "process_max_fds" in (await client.get(urls["admin"] + "/metrics")).text
         assert (await client.get(urls["main"] + "/docs")).status_code == 200
     assert json.loads((tmp_path / "state.json").read_text())["pid"] == process.pid

@@ -41,6 +41,7 @@ Fast: TypeAlias = Callable[["OpenUnit", Any], Awaitable[None]]
 
 HANDLED = Counter("dccemu_messages_handled", "Messages taken from the bus", ["consumer", "topic", "outcome"])
 
+_FORGET_EVERY_SECONDS = 600.0
 _NOT_THE_MESSAGE = (StoreUnavailable, Overloaded, asyncpg.DeadlockDetectedError, *CONNECTION_TROUBLE)
 
 
@@ -90,6 +91,7 @@ class Consumer:
         self._handlers: dict[str, dict[str, tuple[type[Contract], Any, bool]]] = {}
         self._counters: dict[tuple[str, str], Counter] = {}
         self._subscription: Subscription | None = None
+        self._forgetting: asyncio.Task[None] | None = None
 
     def on(
         self, model: type[_ContractT], handler: Callable[[PoolConnectionProxy, _ContractT], Awaitable[None]]
@@ -103,11 +105,24 @@ class Consumer:
 
     async def start(self) -> None:
         self._subscription = await self._bus.subscribe(list(self._handlers), self._group, self.handle)
+        self._forgetting = asyncio.create_task(self._forget(), name=f"inbox {self._group}")
 
     async def stop(self) -> None:
         if self._subscription is not None:
             await self._subscription.stop()
             self._subscription = None
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            await asyncio.gather(self._forgetting, return_exceptions=True)
+
+    async def _forget(self) -> None:
+        """Keep the inbox bounded: ids older than its retention go."""
+        while True:
+            try:
+                await inbox.forget(self._database)
+            except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
+                log.info("the inbox is not tidied", consumer=self._group, error=repr(error))
+            await asyncio.sleep(_FORGET_EVERY_SECONDS)
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Handle a batch from the bus: keys side by side, the messages of one key in order."""

@@ -36,9 +36,10 @@ from .entropy import Entropy
 from .faults import Faults
 from .http import app as applications
 from .http import controls
+from .http.insides import inside_routes
 from .http.server import Bounds, Server
 from .journal import Journal
-from .outbox import message_of
+from .outbox import Outbox, message_of
 from .settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -133,6 +134,12 @@ class Service:
     conditions: Sequence[Callable[[], str | None]] = ()
     _running: list[Component] = field(default_factory=list)
     _is_started: bool = False
+
+    def __post_init__(self) -> None:
+        outbox = next((component for component in self.components if isinstance(component, Outbox)), None)
+        if outbox is not None:
+            self.admin = self.admin or APIRouter()
+            self.admin.include_router(inside_routes(self.name, outbox))
 
     async def start(self) -> None:
         """Start the components."""

@@ -109,7 +109,7 @@ class Timers:
 
     async def pending(self, limit: int = 1000) -> list[Timer]:
         """The timers that are set, soonest first."""
-        return [_timer(row) for row in await self._database.pool.fetch(_PENDING, limit)]
+        return await pending(self._database, limit)
 
     def wake(self) -> None:
         """Look for due timers now."""
@@ -187,6 +187,11 @@ class Timers:
                 reason = f"{type(error).__name__}: {error}"
                 await deadletters.park(connection, message, self._database.schema, reason, attempts)
         self._resting[f"{timer.kind} {timer.key}"] = asyncio.get_running_loop().time() + 0.05 * 2 ** (attempts or 0)
+
+
+async def pending(database: Database, limit: int = 1000) -> list[Timer]:
+    """The timers of a service that are set, soonest first."""
+    return [_timer(row) for row in await database.pool.fetch(_PENDING, limit)]
 
 
 def _timer(row: asyncpg.Record) -> Timer:
