@@ -5,6 +5,7 @@ from __future__ import annotations
 from dccemu_contracts.inventory import DeviceFact
 from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_contracts.smki import CertificateFact
+from dccemu_protocol.gbcs.respond.hub import LOG
 from dccemu_runtime.database import Database
 from dccemu_runtime.journal import Journal
 from dccemu_runtime.outbox import Outbox
@@ -20,6 +21,7 @@ from .usecases.agenda import Agenda
 from .usecases.enrolment import Enrolment
 from .usecases.fleet import INSTRUCTION, Fleet
 from .usecases.instructions import Instructions
+from .usecases.joining import JOIN, Joining
 from .usecases.notified import Notified
 from .usecases.receive import DELIVERY, Receive
 from .usecases.stocking import stock
@@ -69,9 +71,11 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     certificates = Projection(CertificateFact, database, bus, clock, entropy, requester=NAME)
     enrolment = Enrolment(fleet, certificates)
     receive = Receive(fleet, journal, runtime.faults, whitelist_enforced=settings.whitelist_enforced)
-    administration = Administration(fleet)
+    administration, joining = Administration(fleet), Joining(fleet)
+    fleet.on_change(lambda device, changes: joining.look(device) if LOG in changes else None)
     agenda.on(DELIVERY, receive.arrive)
     agenda.on(INSTRUCTION, Instructions(fleet).fire)
+    agenda.on(JOIN, joining.join)
     agenda.on(OUTAGE, administration.outage_lasts)
 
     async def begin() -> None:
@@ -79,6 +83,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         await stock(fleet, scenario, dated=dated)
         await receive.load()
         administration.load()
+        joining.load()
 
     components: list[Component] = [
         _Closing(database, journal),
@@ -93,7 +98,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     components += [agenda, DeviceConsumer(bus, database, NAME, fleet, receive)]
     service = Service(
         NAME,
-        admin=admin.routes(fleet, administration),
+        admin=admin.routes(fleet, administration, receive),
         journal=journal,
         components=components,
         conditions=[enrolment.unmet],

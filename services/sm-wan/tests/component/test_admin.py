@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+
 import pytest
 
 from dccemu_protocol import catalogue
+from dccemu_protocol.gbcs import datum as d
 from dccemu_protocol.gbcs import dlms, gbz
 from dccemu_protocol.gbcs.alerts import dlms_alert
+from dccemu_protocol.gbcs.envelope import decode, encode
 from dccemu_protocol.gbcs.payload import decode_payload
 
 ESME, GSME, CHF, GPF = (f"00-DB-12-34-56-78-90-A{n}" for n in range(4))
@@ -102,3 +106,45 @@ async def test_hubs_are_listed_on_the_sm_wan_port(wan):
     assert [hub["hub"] for hub in hubs] == [CHF, "00-DB-12-34-56-78-90-B2"]
     assert ESME in hubs[0]["devices"]
     assert all(hub["connected"] for hub in hubs)
+
+
+@pytest.mark.asyncio
+async def test_a_command_brought_by_hand_is_answered_by_hand(wan, parties):
+    item = dlms.Specification(dlms.Operation.GET, 1, bytes.fromhex("0000000201ff"), 2)
+    payload = dlms.encode(dlms.AccessRequest(dlms.invoke_id(1), (item,), (d.NULL,)))
+    eui = ESME.replace("-", "").lower()
+    command = b64encode(encode(wan.command(eui, 0x0059, payload, 1))).decode()
+
+    answer = (await wan.admin.post(f"/admin/devices/{ESME}/commands", json={"payload": command})).json()
+    garbage = (await wan.admin.post(f"/admin/devices/{ESME}/commands", json={"payload": "AAAA"})).json()
+
+    assert answer["outcome"] == "answered"
+    wan.check(decode(b64decode(answer["response"])), parties["supplier"])
+    assert wan.sent == []
+    assert (garbage["response"], garbage["refusal"]["rule"]) == (None, "FORM")
+
+
+@pytest.mark.asyncio
+async def test_a_device_added_to_the_log_of_its_hub_joins_and_the_hub_backs_up_its_log(wan, eventually, parties):
+    hub, eui = CHF.replace("-", "").lower(), "00db1234567890b0"
+    register = d.structure(d.OctetString(bytes.fromhex(eui)), d.Enum(1), d.OctetString(bytes(16)), d.Enum(0))
+    network = bytes.fromhex("00001e0300ff")
+    items = (
+        dlms.Specification(dlms.Operation.ACTION, 104, network, 1),
+        dlms.Specification(dlms.Operation.SET, 104, network, 3),
+        dlms.Specification(dlms.Operation.SET, 104, network, 2),
+    )
+    values = (register, d.LongUnsigned(90), d.TRUE)
+    payload = dlms.encode(dlms.AccessRequest(dlms.invoke_id(7), items, values))
+    broker = parties["broker"]
+
+    await wan.send(wan.command(hub, 0x0001, payload, 7, broker, on_behalf_of=(parties["supplier"], 70)))
+    await eventually(lambda: len(wan.alerts(0x0018)) == 2)
+
+    keys = []
+    for alert in wan.alerts(0x0018):
+        wan.check(alert, broker)
+        (log,) = dlms_alert(dlms.decode(alert.payload)).items
+        entries = {entry.elements[0].value.hex(): entry.elements[1].value for entry in log.elements[2].elements}
+        keys.append(len(entries[eui]))
+    assert keys == [0, 16]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dccemu_contracts.inventory import TrustAnchorCell
 from dccemu_contracts.scenario import Scenario, ScenarioDevice
+from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs import times
 from dccemu_protocol.gbcs.respond import DeviceFacts, Draft, Value, switch_on
 from dccemu_protocol.gbcs.respond.hub import link_key_hash
@@ -83,10 +84,12 @@ def first_state(
     cells: Iterable[TrustAnchorCell],
     neighbours: Iterable[ScenarioDevice],
     new_private_key: Callable[[], ec.EllipticCurvePrivateKey],
+    given: Mapping[str, Value] | None = None,
 ) -> dict[str, Value]:
     """Everything that the Device remembers at first.
 
     ``neighbours`` are the Devices on the same hub: a hub lists them, the others list those they are joined to.
+    ``given`` are named values that the scenario sets (``simulation: state:``).
     """
     draft = Draft({})
     switch_on(facts, draft)
@@ -102,7 +105,25 @@ def first_state(
         draft.put("hub/log", log)
     else:
         draft.put("han/log", _joined(facts, others))
+    for name, value in (given or {}).items():
+        draft.put(name, value)
     return draft.changes
+
+
+def state_of(device: ScenarioDevice) -> dict[str, Value]:
+    """Named values of the state that the scenario sets.
+
+    Raises
+    ------
+    ProtocolError
+        ``BAD_SCENARIO`` when it is not a map, or would set keys.
+    """
+    given = (device.simulation.model_extra or {}).get("state", {})
+    if not isinstance(given, dict) or any(str(name).startswith(("key/", "cell/")) for name in given):
+        raise ProtocolError(
+            "BAD_SCENARIO", f"device {device.device}: simulation.state maps names to values, keys excepted"
+        )
+    return {str(name): value for name, value in given.items()}
 
 
 def link_key(hub: str, device: ScenarioDevice) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -14,6 +16,7 @@ from ..domain.on_demand import ROLES, Asked
 from ..domain.seeding import hyphened, plain
 from ..usecases.administration import Administration
 from ..usecases.fleet import Fleet
+from ..usecases.receive import Receive
 
 Eui = Annotated[str, Path(pattern=r"^([0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2}$|^[0-9A-Fa-f]{16}$")]
 _Code = Annotated[str, Field(pattern=r"^(0x)?[0-9A-Fa-f]{4}$")]
@@ -64,7 +67,20 @@ class Image(Body):
     genuine: bool = True
 
 
-def routes(fleet: Fleet, administration: Administration) -> APIRouter:
+class LocalCommand(Body):
+    """A whole GBCS Command in base64, as DUIS answers it for local delivery."""
+
+    payload: str
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error as error:
+        raise Problem(422, f"the payload is not base64: {error}", code="BAD_PAYLOAD") from None
+
+
+def routes(fleet: Fleet, administration: Administration, receive: Receive) -> APIRouter:
     """The router."""
     router = APIRouter(prefix="/admin/devices", tags=["devices"])
 
@@ -109,6 +125,19 @@ def routes(fleet: Fleet, administration: Administration) -> APIRouter:
         code = int(body.code.removeprefix("0x"), 16)
         counter = await administration.alert(device_of(eui), Asked(code, role, body.parameters))
         return {"device": hyphened(plain(eui)), "code": f"{code:04X}", "counter": counter}
+
+    @router.post("/{eui}/commands", summary="Bring a Command to the Device with a hand held terminal")
+    async def command(eui: Eui, body: LocalCommand) -> dict[str, Any]:
+        reaction = await receive.take_locally(device_of(eui), _octets(body.payload))
+        failed = next((finding for finding in reaction.findings if not finding.passed), None)
+        response = None if reaction.response is None else base64.b64encode(reaction.response).decode()
+        return {
+            "outcome": reaction.outcome.value,
+            "response": response,
+            "refusal": None
+            if failed is None
+            else {"rule": failed.rule, "expected": failed.expected, "got": failed.got},
+        }
 
     @router.put("/{eui}/power", summary="Take the supply away or give it back")
     async def power(eui: Eui, body: Power) -> dict[str, Any]:

@@ -8,7 +8,7 @@ worker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -45,6 +45,7 @@ class Fleet:
         self._devices: dict[str, SimulatedDevice] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._doubtful: set[str] = set()
+        self._callbacks: list[Callable[[SimulatedDevice, Mapping[str, Value]], None]] = []
 
     async def load(self) -> None:
         """Read all Devices."""
@@ -109,6 +110,12 @@ class Fleet:
         """A draft is durable: make it the Device's own."""
         device.keep(draft.changes)
         self._schedule(device, draft.changes)
+        for callback in self._callbacks:
+            callback(device, draft.changes)
+
+    def on_change(self, callback: Callable[[SimulatedDevice, Mapping[str, Value]], None]) -> None:
+        """Call ``callback`` with a Device and what changed, each time a draft became durable."""
+        self._callbacks.append(callback)
 
     async def commit(
         self, device: SimulatedDevice, draft: Draft, writes: Sequence[Write], claims: Sequence[Claim] = ()

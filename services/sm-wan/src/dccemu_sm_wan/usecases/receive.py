@@ -37,7 +37,7 @@ class _Queue:
 class Receive:
     """Takes Commands to Devices and brings back what they say.
 
-    ``wan`` faults hit the Command on its way (drop, silent, delay, refuse, duplicate, corrupt), ``device`` faults the
+    ``wan`` faults hit the Command on its way (drop, silent, delay, refuse, corrupt), ``device`` faults the
     Response (drop, corrupt, duplicate).
     """
 
@@ -93,6 +93,22 @@ class Receive:
                 self._fleet.doubt(device.facts.eui)
                 log.info("a Command was delivered before", device=command.device, id=command_id)
         self._left(device.facts.eui)
+
+    async def take_locally(self, device: SimulatedDevice, payload: bytes) -> Reaction:
+        """A Command that a technician brings with a hand held terminal: the Response goes back the same way."""
+        async with self._fleet.working(device.facts.eui):
+            now = self._fleet.clock.now()
+            reaction = react(device, payload, now, self._fleet.entropy.private_key)
+            command = DeviceCommand(
+                id=f"local {self._fleet.entropy.uuid()}",
+                at=now,
+                device=hyphened(device.facts.eui),
+                payload=payload.hex(),
+            )
+            writes = [self._fleet.alert(device, alert, now) for alert in reaction.alerts]
+            entry = self._entry(command, now, reaction.outcome.value, {"local": True}, _checks(reaction))
+            await self._fleet.commit(device, reaction.draft, [*writes, entry])
+        return reaction
 
     # -- the way ---------------------------------------------------------------------------------------------------
 
@@ -153,8 +169,7 @@ class Receive:
             header = reaction.message
             detail["message_code"] = f"{header.message_code:04x}"
             detail |= {"originator": str(header.originator), "counter": header.counter}
-        checks = [Check(f.rule, f.passed, f.expected, f.got, f.source) for f in reaction.findings]
-        return [*writes, self._entry(command, now, reaction.outcome.value, detail, checks)]
+        return [*writes, self._entry(command, now, reaction.outcome.value, detail, _checks(reaction))]
 
     def _responses(self, command: DeviceCommand, response: bytes, now: datetime) -> list[Write]:
         fault = self._faults.at("device", now, device=command.device)
@@ -209,6 +224,10 @@ class Receive:
                 detail={"command": command.id, **detail},
             )
         )
+
+
+def _checks(reaction: Reaction) -> list[Check]:
+    return [Check(f.rule, f.passed, f.expected, f.got, f.source) for f in reaction.findings]
 
 
 def _changed(octets: bytes, fault: Fault | None) -> bytes:

@@ -11,7 +11,7 @@ from dccemu_protocol.gbcs.respond import Value
 from dccemu_runtime.groupcommit import AlreadyClaimed, Unit
 
 from ..domain.device import SimulatedDevice
-from ..domain.seeding import behaviour_of, facts_of, first_state, plain
+from ..domain.seeding import behaviour_of, facts_of, first_state, plain, state_of
 from .fleet import Fleet
 
 
@@ -39,7 +39,8 @@ def _new(
     fleet: Fleet, scenario: Scenario, entry: ScenarioDevice, kept: Mapping[str, Mapping[str, Value]], *, dated: bool
 ) -> _New:
     facts = facts_of(scenario, entry, fleet.clock.now(), dated=dated)
-    values = first_state(facts, scenario.cells(entry), neighbours(scenario, entry), fleet.entropy.private_key)
+    near, new_key = neighbours(scenario, entry), fleet.entropy.private_key
+    values = first_state(facts, scenario.cells(entry), near, new_key, state_of(entry))
     return SimulatedDevice(facts, {}, behaviour_of(entry)), {**values, **kept.get(facts.eui, {})}
 
 

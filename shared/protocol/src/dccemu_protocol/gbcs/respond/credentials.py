@@ -30,6 +30,8 @@ _NOBODY = Eui64(bytes(8))
 _NO_KEY = bytes(8)
 # The published CS02g Commands put certificates of role 2 into the Load Controller's cells, with success.
 _STANDS_IN: Mapping[int, int] = {8: 2}
+# A recovery may leave the broker's certificates in the cells of a User (smki.md section 9, way 3).
+_RECOVERY_MODE, _BROKER = 8, 4
 _ORDER = ("keyCertSign/0", "digitalSignature/0", "keyAgreement/0", "keyAgreement/1")
 
 ANY_BUT_ROOT = frozenset((1, 2, 3, 4, 5, 6, 8))
@@ -187,7 +189,8 @@ def _checked(
         raise _Refused(BAD_CERTIFICATE)
     if certificate.usage.value != USAGE_NAMES.get(one.cell.key_usage):
         raise _Refused(BAD_CERTIFICATE)
-    if one.cell.role != 0 and certificate.role not in (one.cell.role, _STANDS_IN.get(one.cell.role)):
+    fitting = {one.cell.role, _STANDS_IN.get(one.cell.role)} | ({_BROKER} if mode == _RECOVERY_MODE else set())
+    if one.cell.role != 0 and certificate.role not in fitting:
         raise _Refused(BAD_CERTIFICATE)
     if at is not None and not certificate.not_before <= at <= certificate.not_after:
         raise _Refused(BAD_CERTIFICATE)

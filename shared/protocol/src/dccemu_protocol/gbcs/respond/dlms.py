@@ -77,8 +77,8 @@ def _perform(
     occasion: Occasion, item: dlms.Specification, value: d.Datum, times: list[tuple[Member, bytes]]
 ) -> d.Datum:
     member = Member(item.class_id, item.obis, item.member)
-    forced = occasion.state.record("failures").get(str(member))
-    if isinstance(forced, int):
+    failures = occasion.state.get("failures")
+    if isinstance(failures, dict) and isinstance(forced := failures.get(str(member)), int):
         raise ItemRefused(forced)
     match item.operation:
         case dlms.Operation.GET:
