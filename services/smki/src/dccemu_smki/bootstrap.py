@@ -91,6 +91,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         consumer,
         *_projections(smki, runtime),
         BatchWorker(smki),
+        consumers.RecoveryAnswers(runtime.bus, database, smki),
         established,
     ]
     return Service(

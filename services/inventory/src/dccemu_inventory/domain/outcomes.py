@@ -46,6 +46,8 @@ def apply_outcome(ledger: Ledger, outcome: CommandOutcome, products: ProductsLis
         device = ledger.index.device(outcome.device) or device
         answer = Answer(outcome, device, answer.request, products)
     act = _BY_ALERT.get(outcome.alert_code or "") if outcome.srv is None else _BY_SRV.get(outcome.srv)
+    if outcome.srv is None and "recovery" in outcome.facts:
+        act = _recovery_moved
     if act is not None:
         act(ledger, answer)
 
@@ -74,6 +76,14 @@ def _commissioned(ledger: Ledger, answer: Answer) -> None:
         content["ESMEVariant"] = device.esme_variant
     ledger.status_alert("N16", "MeterIdentity", told, device.device, content)
     open_duties(ledger, device)
+
+
+def _recovery_moved(ledger: Ledger, answer: Answer) -> None:
+    """Rows 18 to 20: the SMKI says how far the recovery of this Device is (smki.md section 9)."""
+    event = _BY_RECOVERY.get(str(answer.outcome.facts["recovery"]))
+    device = answer.device
+    if event is not None and transition(event, device.status or "", device.type):
+        ledger.move(device, event)
 
 
 def _other(ledger: Ledger, answer: Answer) -> DeviceFact | None:
@@ -164,5 +174,10 @@ _BY_SRV: Mapping[str, _Act] = {
     "6.15.2": _device_certificate,
     "11.2": _version_read,
     "11.3": _version_activated,
+}
+_BY_RECOVERY: Mapping[str, Event] = {
+    "started": Event.RECOVERY_STARTED,
+    "placed": Event.BROKER_CREDENTIALS_PLACED,
+    "done": Event.RECOVERY_DONE,
 }
 _BY_ALERT: Mapping[str, _Act] = {"8F12": _hub_log_saved, "8071": _gpf_log_saved, "8F43": _version_activated}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dccemu_contracts.device_index import DeviceIndex
 from dccemu_contracts.entitlement import responsible_suppliers
@@ -62,6 +62,10 @@ class Parties:
     def owner(self, eui: Eui64) -> str | None:
         """The Party that an EUI-64 belongs to."""
         return self._owners.get(str(eui))
+
+    def devices(self) -> Iterable[DeviceFact]:
+        """Every record of the inventory."""
+        return self._index.devices()
 
     def device(self, eui: Eui64) -> DeviceRecord | None:
         """What the inventory says of a Device; None when it has no such Device."""

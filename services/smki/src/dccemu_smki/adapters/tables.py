@@ -253,6 +253,18 @@ recoveries = Table(
     Column("detail", JSONB, nullable=False),
 )
 
+recovery_commands = Table(
+    "recovery_commands",
+    metadata,
+    Column("recovery", BigInteger, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("counter", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),  # sent, done, failed, undelivered
+    Column("payload", LargeBinary, nullable=False),
+    Column("cells", JSONB, nullable=False),
+    Column("response", LargeBinary),
+)
+
 #: Stage reports of the SMKI compliance assessment and other one-off facts of the service.
 records = Table(
     "records",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from ..usecases.context import Smki
-from . import admin_certificates, admin_registration
+from . import admin_certificates, admin_recovery, admin_registration
 
 
 def router(smki: Smki) -> APIRouter:
@@ -13,4 +13,5 @@ def router(smki: Smki) -> APIRouter:
     made = APIRouter(prefix="/admin/smki", tags=["smki"])
     made.include_router(admin_certificates.router(smki))
     made.include_router(admin_registration.router(smki))
+    made.include_router(admin_recovery.router(smki))
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +30,10 @@ def _nothing() -> None:
     """Until there is a worker to wake."""
 
 
+async def _nobody() -> None:
+    """Until there is somebody to listen."""
+
+
 LIVE, TEST, IMPORTED = "live", "test", "imported"
 
 
@@ -49,6 +53,7 @@ class Smki:
     parties: Parties
     batches: BatchStore
     wake_batches: Callable[[], None] = _nothing
+    hear_devices: Callable[[], Awaitable[None]] = _nobody
     targets_in_force: bool = False
     last_ad_hoc: dict[str, datetime] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
