@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -126,14 +125,6 @@ class House:
     def log(self, length: int = 6000) -> str:
         """The end of the suite's log."""
         return "" if self._stack is None else self._stack.tail(length)
-
-    async def ready_again(self, timeout: float = 60.0) -> None:
-        """Wait until every service has a process."""
-        deadline = time.monotonic() + timeout
-        while len(self.pids()) < len(SERVICES):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"only {sorted(self.pids())} are running")
-            await asyncio.sleep(0.05)
 
 
 def children(pid: int) -> list[int]:

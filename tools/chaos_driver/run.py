@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 from dccemu_sdk.session import Dcc
 
@@ -59,7 +60,7 @@ async def run(
             stop.set()
             if striking is not None:
                 await striking
-            await house.ready_again()
+            await _until_ready(dcc)
             await user.settle(settle)
             applied = [
                 Applied(row[0], row[2], int(row[3]), row[1], critical=False)
@@ -70,3 +71,12 @@ async def run(
             await user.stop()
     finally:
         await asyncio.to_thread(dcc.close)
+
+
+async def _until_ready(dcc: Dcc, timeout: float = 90.0) -> None:
+    """Wait until every service says that it can work."""
+    deadline = time.monotonic() + timeout
+    while not await asyncio.to_thread(dcc.admin.is_ready):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the services did not get ready again")
+        await asyncio.sleep(0.1)

@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from asyncpg.transaction import Transaction
-from asyncpg.transaction import Transaction
 
 from dccemu_runtime.database import Database
 from dccemu_runtime.groupcommit import (
