@@ -138,8 +138,12 @@ class Service:
     def __post_init__(self) -> None:
         outbox = next((component for component in self.components if isinstance(component, Outbox)), None)
         if outbox is not None:
-            self.admin = self.admin or APIRouter()
-            self.admin.include_router(inside_routes(self.name, outbox))
+            # The service's own routes come first and win; a router of its own may have a prefix, so both go into one.
+            both = APIRouter()
+            if self.admin is not None:
+                both.include_router(self.admin)
+            both.include_router(inside_routes(self.name, outbox))
+            self.admin = both
 
     async def start(self) -> None:
         """Start the components."""
