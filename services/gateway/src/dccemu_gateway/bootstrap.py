@@ -43,6 +43,7 @@ from .usecases.history import History
 from .usecases.hold import Hold
 from .usecases.non_device import NonDevice
 from .usecases.respond import Respond
+from .usecases.schedules import Schedules
 from .usecases.send import Send
 from .usecases.submit import Handlers, Submit
 
@@ -181,7 +182,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
     hold.connect(send.prepare, send.rows)
-    non_device = NonDevice(gateway, history, respond)
+    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send))
     change_of_supplier = ChangeOfSupplier(gateway, history)
     submit = Submit(gateway, history, Handlers(send.pre_command, send, non_device, change_of_supplier))
     expire = Expire(gateway, respond)
@@ -200,8 +201,9 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     parties.on_change(party_learned)
 
     def facts_unmet() -> str | None:
-        if settings.scenario is not None and not (len(parties) and len(devices)):
-            return "the inventory's Parties and Devices are not known yet"
+        # A scenario has Parties, but may begin with an empty inventory.
+        if settings.scenario is not None and not len(parties):
+            return "the inventory's Parties are not known yet"
         return None
 
     service = Service(

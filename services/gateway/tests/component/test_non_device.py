@@ -98,13 +98,6 @@ async def test_an_inventory_that_is_away_gives_503_before_the_client_gives_up(ma
 
 
 @pytest.mark.asyncio
-async def test_what_is_not_carried_out_yet_is_refused_clearly(world) -> None:
-    body = "<sr:ReadSchedule><sr:DSPScheduleID>1</sr:DSPScheduleID></sr:ReadSchedule>"
-
-    assert (await world.send("5.2", body, cv=8, service="D", device=DCC)).response_code.startswith("E")
-
-
-@pytest.mark.asyncio
 async def test_an_ordered_dcc_alert_is_signed_and_delivered(world, eventually) -> None:
     order = DccAlertOrder(
         id="order",

@@ -117,6 +117,22 @@ deliveries = Table(
     Index("deliveries_user", "user_"),
 )
 
+#: Schedules of Users; the number is the DSPScheduleID, from the sequence ``schedule_numbers``.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", Text, nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("srv", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("schema_version", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Index("schedules_owner", "user_", "device"),
+)
+
 #: Counters of the DCC's own roles, given out in blocks.
 role_counters = Table(
     "role_counters",

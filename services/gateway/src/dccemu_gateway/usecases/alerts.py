@@ -63,6 +63,14 @@ class Alerts:
 
     def command_failure(self, code: str, command: Command) -> Write:
         """A CommandFailure Alert about a Command."""
+        schedule = command.extra.get("schedule")
+        if isinstance(schedule, int):
+            content: dict[str, Content] = {
+                "CommandRequestID": str(command.extra["created_by"]),
+                "DSPScheduleID": schedule,
+                "DeviceID": command.device,
+            }
+            return dcc_alert(self._gateway, code, "CommandFailure", content, command.device, command.user)
         return command_failure(self._gateway, code, command.request_id, command.device, command.user)
 
     def pass_on(

@@ -1,6 +1,6 @@
 """Requests that wait: DSP pattern future dated requests until their date, sequenced ones for their predecessor.
 
-service-request-processing.md sections 9 and 11. A held request is a row with its document, and a timer. When it is due, the
+service-request-processing.md sections 9 and 11. A held request is a row with its document, and a timer. When due, the
 access control of section 2 (last paragraph) runs again; what fails then is told by a CommandFailure Alert. A sequenced
 request whose predecessor failed, stayed unknown or did not finish ends with E41, E40 or E31.
 """

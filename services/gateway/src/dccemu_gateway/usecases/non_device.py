@@ -34,6 +34,7 @@ from .answers import Reply, acknowledge
 from .gateway import Gateway
 from .history import History
 from .respond import Respond
+from .schedules import Schedules
 
 INVENTORY_SERVICES = frozenset(["8.3", "8.4", "12.1", "12.2", "8.14.1", "8.14.2", "8.14.3", "8.14.4"])
 _LOCAL = f"SELECT {COMMAND_NAMES} FROM commands WHERE request_id = $1 AND state = 'local'"  # noqa: S608 - columns
@@ -43,12 +44,15 @@ _ORIGINAL, _RESPONSE = sr("OriginalRequestID"), sr("DeviceGBCSResponse")
 class NonDevice:
     """The use cases of the Non-Device Service."""
 
-    def __init__(self, gateway: Gateway, history: History, respond: Respond) -> None:
+    def __init__(self, gateway: Gateway, history: History, respond: Respond, schedules: Schedules) -> None:
         self._gateway = gateway
         self._history = history
         self._respond = respond
         self._pending: dict[str, asyncio.Future[InventoryReply]] = {}
         self._services: Mapping[str, Callable[[Examination, Write], Awaitable[Reply]]] = {
+            "5.1": schedules.create,
+            "5.2": schedules.read,
+            "5.3": schedules.delete,
             "8.2": self._read_inventory,
             "8.13": self._local_response,
             **dict.fromkeys(INVENTORY_SERVICES, self._ask_inventory),

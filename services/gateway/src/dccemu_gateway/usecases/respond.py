@@ -16,11 +16,12 @@ import structlog
 from dccemu_contracts.inventory import CommandOutcome
 from dccemu_contracts.wan import DeviceMessage
 from dccemu_protocol import catalogue
-from dccemu_protocol.duis import responses
+from dccemu_protocol.duis import AnsweredRequest, responses
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs.crypto import shared_secret, verify_mac, verify_signature
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, decode
 from dccemu_protocol.gbcs.errors import GbcsError
+from dccemu_protocol.identifiers import RequestId
 from dccemu_runtime.consumers import OpenUnit
 from dccemu_runtime.groupcommit import Write
 from dccemu_runtime.journal import Check, Entry
@@ -208,7 +209,9 @@ class Respond:
 
     def _delivery(self, command: Command, octets: bytes, at: datetime) -> Write:
         answered = command.answered
-        cin = command.extra.get("cin")
+        cin, schedule = command.extra.get("cin"), command.extra.get("schedule")
+        if isinstance(schedule, int):
+            return self._scheduled(command, schedule, octets, at)
         if isinstance(cin, str):
             document = responses.cin_message(answered, octets, cin, at)
         else:
@@ -221,6 +224,23 @@ class Respond:
             document=self._gateway.keys.signer.sign_canonical(document),
             request_id=command.request_id,
             response_id=answered.request_id.response_id,
+        )
+
+    def _scheduled(self, command: Command, schedule: int, octets: bytes, at: datetime) -> Write:
+        """One run of a schedule: RequestID of the 5.1 request, ResponseID of the run (duis.md section 5)."""
+        created_by = str(command.extra["created_by"])
+        run = RequestId.parse(command.request_id)
+        answered = AnsweredRequest(RequestId.parse(created_by), "5.1", "5.1", command.schema_version)
+        response_id = RequestId(run.target, run.originator, run.counter)
+        document = responses.scheduled_message(answered, octets, schedule, response_id, at)
+        return self._gateway.delivery(
+            user=command.user,
+            device=command.device,
+            kind="scheduled message",
+            code=catalogue.SUCCESS,
+            document=self._gateway.keys.signer.sign_canonical(document),
+            request_id=created_by,
+            response_id=str(response_id),
         )
 
     # -- Alerts --------------------------------------------------------------------------------------------------------
@@ -286,6 +306,12 @@ class Respond:
         """End a Command without a Response: an error Response and a CommandFailure Alert (section 7, step 6)."""
         gateway, at = self._gateway, self._gateway.now()
         code = catalogue.response_code(rule)
+        if "schedule" in command.extra:
+            self._finish(unit, command, event, claimed=claimed)
+            alert = {"N12": "N10", "N13": "N11"}[alert]
+            unit.write(self._alerts.command_failure(alert, command))
+            unit.write(self._journal(command, "response", f"{code} {rule}", at, None, reason))
+            return
         answered = command.answered
         document = gateway.keys.signer.sign_canonical(responses.device_response(answered, code, at, None))
         self._finish(unit, command, event, claimed=claimed)
