@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dccemu_contracts.device_index import DeviceIndex
-from dccemu_contracts.installation import InstallationRequest, check_installation
+from dccemu_contracts.installation import InstallationRequest, check_installation, installing_role
 from dccemu_contracts.inventory import DeviceFact, RegistrationFact
 from dccemu_protocol.errors import ProtocolError
 
@@ -138,3 +138,27 @@ def test_a_hub_takes_seventeen_records(records: DeviceIndex) -> None:
         records.put(device(f"IHD{number}", "IHD", status=None, hub="HUB"))
     with pytest.raises(ProtocolError, match="WHITELIST_FULL"):
         check_installation(request(records, "8.11", "HUB", add("NEW"), {}))
+
+
+@pytest.mark.parametrize(
+    ("srv", "target", "content", "user", "roles", "role"),
+    [
+        ("8.11", "HUB", add("NEW"), "S", ("IS", "GS"), "IS"),
+        ("8.11", "HUB", add("NEW", "SOON"), "S", ("IS", "GS"), "IS"),
+        ("8.11", "HUB", add("NEW"), "T", ("IS", "GS"), None),
+        ("8.11", "HUB", add("NEW"), "S", ("GS",), None),
+        ("8.7.2", "PPMID", other("ESME"), "S", ("IS",), "IS"),
+        ("8.7.2", "PPMID", other("ESME"), "T", ("IS",), None),
+        ("8.7.1", "ESME", other("PPMID"), "T", ("IS",), None),
+    ],
+)
+def test_who_may_install_before_registration_links_them(
+    records: DeviceIndex,
+    srv: str,
+    target: str,
+    content: dict[str, object],
+    user: str,
+    roles: tuple[str, ...],
+    role: str | None,
+) -> None:
+    assert installing_role(request(records, srv, target, content, {"user": user, "roles": roles})) == role

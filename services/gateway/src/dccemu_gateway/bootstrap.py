@@ -104,7 +104,7 @@ class _Posts:
 
 def _projections(
     runtime: Runtime, database: Database, directory: FactsDirectory, keys: OwnKeys
-) -> tuple[Projection[PartyFact], Projection[DeviceFact], list[Component]]:
+) -> tuple[Projection[PartyFact], list[Component]]:
     """The facts of the other services."""
     entropy = runtime.entropy.child(f"{NAME} projections")
     parties = Projection(PartyFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
@@ -118,7 +118,7 @@ def _projections(
     certificates.on_change(directory.learn_certificate)
     certificates.on_change(keys.learn_certificate)
     revocations.on_change(directory.learn_revocation)
-    return parties, devices, [parties, devices, registrations, certificates, revocations]
+    return parties, [parties, devices, registrations, certificates, revocations]
 
 
 async def build(settings: Settings, runtime: Runtime) -> Service:
@@ -192,7 +192,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     consumer.on_fast(InventoryReply, non_device.hear)
     consumer.on_fast(DccAlertOrder, alerts.order)
     consumer.on(CosDecision, change_of_supplier.decide)
-    parties, devices, projections = _projections(runtime, database, directory, keys)
+    parties, projections = _projections(runtime, database, directory, keys)
 
     def party_learned(_old: PartyFact | None, fact: PartyFact) -> None:
         for user in fact.users:

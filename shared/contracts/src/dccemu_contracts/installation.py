@@ -13,7 +13,7 @@ from datetime import datetime
 from dccemu_protocol.errors import ProtocolError
 
 from .device_index import READ_INVENTORY_LIMIT
-from .entitlement import Records, registered_at, uk_date
+from .entitlement import Records, entitled_role, registered_at, uk_date
 from .inventory import DeviceFact
 
 METERS = frozenset({"ESME", "GSME"})
@@ -75,6 +75,28 @@ def check_installation(request: InstallationRequest) -> None:
     check = _CHECKS.get(request.srv)
     if check is not None:
         check(request)
+
+
+def installing_role(request: InstallationRequest) -> str | None:
+    """Find the role by which a Supplier may install where registration does not yet link it to the target.
+
+    8.11 targets the hub, on which the Supplier of the second fuel has no meter yet: the point named for the new meter
+    decides. 8.7.2 and 8.8.2 target a PPMID, IHD or CAD that may so far serve the other fuel only: the meter named
+    decides.
+    """
+    suppliers = [role for role in request.roles if role in SUPPLIERS]
+    details = request.content.get("AddDeviceToCHFWhitelist")
+    if request.srv == "8.11" and isinstance(details, Mapping):
+        mpxn = details.get("ImportMPxN") or details.get("ExportMPAN")
+        if not isinstance(mpxn, str):
+            return None
+        fact = request.records.registration(mpxn)
+        roles = ("GS",) if fact is not None and fact.fuel == "gas" else ("IS", "ES")
+        return next((role for role in roles if role in suppliers and _is_registered(request, mpxn)), None)
+    other = request.other("OtherDeviceID")
+    if request.srv in ("8.7.2", "8.8.2") and other is not None:
+        return entitled_role(request.user, suppliers, other, request.records, request.at)
+    return None
 
 
 def _refuse(rule: str, detail: str, place: str = "", source: str = "inventory.md 6") -> ProtocolError:

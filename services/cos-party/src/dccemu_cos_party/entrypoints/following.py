@@ -16,11 +16,12 @@ from ..adapters.signing_key import SigningKey
 from ..usecases.decide import Decisions
 
 log = structlog.get_logger(__name__)
+_LOOKS_FOR_FACTS = 8
 _HELD = "SELECT request_id FROM requests WHERE state = 'held' AND mpxn = ANY($1::text[])"
 
 
 class ConsumeWhenReady:
-    """Requests wait in the bus until the CoS Party has a certificate and knows Devices and registrations."""
+    """Requests wait in the bus until the CoS Party has a certificate and has heard of Parties and registrations."""
 
     def __init__(self, consumer: Consumer, facts: Facts, key: SigningKey) -> None:
         self._consumer = consumer
@@ -41,15 +42,16 @@ class ConsumeWhenReady:
 
     def unmet(self) -> str | None:
         """What is missing."""
-        if not len(self._facts.devices):
-            return "no Devices known yet"
-        if not len(self._facts.registrations):
-            return "no registrations known yet"
         return None if self._consuming else "requests are not taken yet"
 
     async def _run(self) -> None:
-        while self._key.unmet() or not len(self._facts.devices) or not len(self._facts.registrations):
+        while self._key.unmet():
             await self._facts.changed(1.0)
+        # Parties come with every scenario; an inventory that holds nothing publishes nothing to wait for.
+        for _ in range(_LOOKS_FOR_FACTS):
+            if len(self._facts.party_facts) and len(self._facts.registrations):
+                break
+            await self._facts.changed(0.25)
         await self._consumer.start()
         self._consuming = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dccemu_contracts.inventory import DeviceFact
-from dccemu_contracts.trust_anchors import SUPPLIER, cells_of
+from dccemu_contracts.trust_anchors import NETWORK_OPERATOR, SUPPLIER, cells_of
 from dccemu_protocol.errors import ProtocolError
 
 from .bodies import Content
@@ -68,7 +68,10 @@ def _record(
     ledger: Ledger, body: Content, eui: str, kind: str, product: Product, user: str, dcc: dict[int, str]
 ) -> DeviceFact:
     # What the manufacturer put into the Supplier's cells is not told; the notifying User is the usual one (section 5).
-    holders = {**dcc, SUPPLIER: user} if kind in ("ESME", "GSME", "HCALCS", "SAPC") else dcc
+    holders = {**dcc, SUPPLIER: user} if kind in ("ESME", "GSME", "HCALCS", "SAPC") else dict(dcc)
+    if kind == "ESME":
+        # A Supplier may leave its own certificates in the network operator's cells until seven days after (section 5).
+        holders[NETWORK_OPERATOR] = user
     return DeviceFact.model_validate(
         {
             "id": eui,

@@ -213,6 +213,11 @@ def _fit_own_role(examination: Examination) -> None:
 
 def _installation(examination: Examination) -> None:
     """8.7, 8.8, 8.11, 8.12: the rules of building up and taking down a Smart Metering System."""
+    check_installation(installation_request(examination))
+
+
+def installation_request(examination: Examination) -> InstallationRequest:
+    """The request as the rules of installing see it."""
     submitted, directory = examination.submitted, examination.directory
 
     def at_mpxn(mpxn: str) -> list[DeviceFact]:
@@ -223,18 +228,16 @@ def _installation(examination: Examination) -> None:
         return [fact for fact in found if mpxn in (fact.import_mpxn, fact.secondary_import_mpan, fact.export_mpan)]
 
     content = tree_of(submitted.body)
-    check_installation(
-        InstallationRequest(
-            srv=examination.service_request.srv,
-            target=examination.target,
-            content=content if isinstance(content, dict) else {},
-            user=examination.sender.eui,
-            roles=examination.roles,
-            is_local=submitted.command_variant in LOCAL_DELIVERY_VARIANTS,
-            at=examination.moment,
-            records=directory,
-            at_mpxn=at_mpxn,
-        )
+    return InstallationRequest(
+        srv=examination.service_request.srv,
+        target=examination.target,
+        content=content if isinstance(content, dict) else {},
+        user=examination.sender.eui,
+        roles=examination.roles,
+        is_local=submitted.command_variant in LOCAL_DELIVERY_VARIANTS,
+        at=examination.moment,
+        records=directory,
+        at_mpxn=at_mpxn,
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dccemu_contracts.installation import installing_role
 from dccemu_protocol import catalogue
+from dccemu_protocol.duis import read_date_time
+from dccemu_protocol.duis.names import sr
 
 from ..examination import Examination
 from ..refusal import Refusal
 from ..status import ALLOWED, OFF_LIST_SERVICES
+from .bodies import installation_request
 
 SUPPLIER_ROLES = frozenset({"IS", "GS", "ES"})
 
@@ -73,6 +77,8 @@ def user_entitled(examination: Examination) -> None:
     user, device = examination.sender, examination.target
     role = examination.directory.entitled_role(user.eui, examination.roles, device, examination.moment)
     if role is None:
+        role = installing_role(installation_request(examination))
+    if role is None:
         raise Refusal(
             "NOT_REGISTERED",
             expected=f"{user.eui} registered as {' or '.join(examination.roles)} for {device.device}"
@@ -80,6 +86,28 @@ def user_entitled(examination: Examination) -> None:
             got="no such registration",
         )
     examination.role = role
+
+
+_PERIOD, _START, _END = sr("ReadLogPeriod"), sr("StartDateTime"), sr("EndDateTime")
+
+
+def period_in_own_time(examination: Examination) -> None:
+    """19: for a log read each date of the period lies in the User's own time at the metering point (refuse [P])."""
+    period = examination.submitted.body.find(_PERIOD)
+    if period is None or examination.service_request.non_device:
+        return
+    start, end = (read_date_time(period.findtext(name) or "") for name in (_START, _END))
+    until = min(end, examination.moment)
+    if start > until:
+        return
+    user, device = examination.sender, examination.target
+    if not examination.directory.entitled_throughout(user.eui, (examination.role,), device, start, until):
+        raise Refusal(
+            "NOT_REGISTERED",
+            expected=f"{user.eui} registered as {examination.role} on every date from {start.date()} to {until.date()}",
+            got="a date that is another's",
+            place="ReadLogPeriod",
+        )
 
 
 def local_delivery_allowed(examination: Examination) -> None:
