@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -11,7 +12,6 @@ import structlog
 from dccemu_contracts.envelope import Contract
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
 from dccemu_contracts.topics import SMKI_CERTIFICATES, SMKI_REVOCATIONS
-from dccemu_protocol.errors import EmulatorError
 from dccemu_protocol.pki import Keystore, RemotePartyRole, keystore
 from dccemu_runtime.consumers import Consumer
 from dccemu_runtime.database import Database
@@ -26,6 +26,7 @@ from dccemu_runtime.timers import Timers
 from .adapters.batch_store import BatchStore
 from .adapters.keystore import AuthorityKeys
 from .adapters.parties import Parties
+from .adapters.pkcs11_keys import Pkcs11Keys
 from .adapters.software_keys import SoftwareKeys, sealing_key_of_file, sealing_key_of_passphrase
 from .adapters.store import Store, certificate_fact
 from .entrypoints import admin, consumers, http, timers
@@ -64,7 +65,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         clock=runtime.clock,
         entropy=entropy,
         store=Store(database.pool),
-        keys=_authority_keys(settings, vault),
+        keys=await asyncio.to_thread(_authority_keys, settings, vault),
         vault=vault,
         parties=Parties(runtime.clock, _dcc(settings)),
         batches=BatchStore(database.pool),
@@ -174,7 +175,7 @@ def _dcc(settings: Settings) -> dict[str, int | None]:
 def _authority_keys(settings: Settings, vault: SoftwareKeys) -> AuthorityKeys:
     if settings.key_store == "software":
         return vault
-    raise EmulatorError(f"key store {settings.key_store!r} is not known")
+    return Pkcs11Keys(Path(settings.key_store), settings.key_store_token, settings.key_store_pin.get_secret_value())
 
 
 def _sealing_key(settings: Settings, entropy: Entropy) -> bytes:
