@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -312,3 +313,32 @@ async def test_handover_lets_the_broker_replace_the_supplier_cells_it_holds(wan,
     outcome = der.decode(response.payload, 0x0103, CRA.RESPONSE).outcome
     assert [result.status for result in outcome.results] == [0]
     assert rival != outcome.results[0].replacing_subject.hex == parties["network_operator"]
+
+
+@pytest.mark.asyncio
+async def test_recovery_replaces_credentials_with_a_signature_and_no_mac(wan, eventually, parties):
+    """CS02b in mode 8: the Recovery party replaces the Supplier's cells after a compromise."""
+    recovery, rival = "90b3d51f30000001", parties["rival"]
+    certificate = wan.hierarchy.certificates[rival, "digitalSignature"]
+    control = t.ReplacementControl(
+        8, None, None, t.TrustAnchorCell(1, t.KeyUsage.DIGITAL_SIGNATURE), 7000, 0, None, (t.RoleFloor(2, 50),)
+    )
+    payload = der.encode(
+        t.UpdateSecurityCredentials(
+            control,
+            (t.Replacement(t.Certificate(certificate.der), t.TrustAnchorCell(2, t.KeyUsage.DIGITAL_SIGNATURE)),),
+            (t.Certificate(wan.hierarchy.issuing.der),),
+        ),
+        0x0108,
+        CRA.COMMAND,
+    )
+    command = replace(wan.command(ESME, 0x0108, payload, 7000, recovery, signer=recovery), mac=None)
+
+    response = await exchange(wan, eventually, command)
+
+    wan.check(response, recovery)
+    outcome = der.decode(response.payload, 0x0108, CRA.RESPONSE).outcome
+    assert [result.status for result in outcome.results] == [0]
+    assert [(change.role, change.floor) for change in outcome.counter_changes] == [(1, 0), (2, 50)]
+    shown = (await wan.admin.get(f"/admin/devices/{ESME}")).json()
+    assert shown["state"]["counter/2/critical"] == 50
