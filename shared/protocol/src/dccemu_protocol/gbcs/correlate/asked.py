@@ -92,19 +92,21 @@ class Accounts:
         self.request = request
         self.known = known
         self.places: dict[Element, str] = {}
+        self.named: dict[Element, dict[str, list[Element]]] = {}
         self.read: set[Element] = set()
         self.read_attributes: set[tuple[Element, str]] = set()
         self._walk(request.body, f"/Request/Body/{_local(request.body)}")
 
     def _walk(self, element: Element, place: str) -> None:
         self.places[element] = place
-        children = [child for child in element if isinstance(child.tag, str)]
-        names = [_local(child) for child in children]
-        numbers: dict[str, int] = {}
-        for child, name in zip(children, names, strict=True):
-            numbers[name] = numbers.get(name, 0) + 1
-            suffix = f"[{numbers[name]}]" if names.count(name) > 1 else ""
-            self._walk(child, f"{place}/{name}{suffix}")
+        named: dict[str, list[Element]] = {}
+        for child in element:
+            if isinstance(child.tag, str):
+                named.setdefault(_local(child), []).append(child)
+        self.named[element] = named
+        for name, children in named.items():
+            for number, child in enumerate(children, 1):
+                self._walk(child, f"{place}/{name}[{number}]" if len(children) > 1 else f"{place}/{name}")
 
     def unread(self) -> list[str]:
         """Places of the leaves and attributes that nothing has read, in the order of the document."""
@@ -114,8 +116,7 @@ class Accounts:
                 label = name if isinstance(name, str) else name.decode()
                 if not label.startswith("{") and (element, label) not in self.read_attributes:
                     found.append(f"{place}/@{label}")
-            is_leaf = not any(isinstance(child.tag, str) for child in element)
-            if is_leaf and element not in self.read:
+            if not self.named[element] and element not in self.read:
                 found.append(place)
         return found
 
@@ -147,10 +148,10 @@ class Asked:
         """The first element at a path of local names, if there is one; no path is this element."""
         element = self.element
         for step in path.split("/") if path else ():
-            child = next((one for one in element if isinstance(one.tag, str) and _local(one) == step), None)
-            if child is None:
+            children = self.accounts.named[element].get(step)
+            if children is None:
                 return None
-            element = child
+            element = children[0]
             self.accounts.read.add(element)
         return Asked(self.accounts, element)
 
@@ -169,11 +170,11 @@ class Asked:
         """All elements of the last name of a path."""
         before, _, last = path.rpartition("/")
         parent = self.part(before)
-        return [Asked(self.accounts, one) for one in parent.element if isinstance(one.tag, str) and _local(one) == last]
+        return [Asked(self.accounts, one) for one in self.accounts.named[parent.element].get(last, [])]
 
     def children(self) -> list[Asked]:
-        """All child elements."""
-        return [Asked(self.accounts, one) for one in self.element if isinstance(one.tag, str)]
+        """All child elements, by name."""
+        return [Asked(self.accounts, one) for named in self.accounts.named[self.element].values() for one in named]
 
     @property
     def name(self) -> str:

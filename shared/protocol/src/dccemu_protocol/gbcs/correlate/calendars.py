@@ -168,14 +168,12 @@ def schedule_shape(scripts: str, action: Callable[[Plain], Plain]) -> datums.Sha
 
 
 def applicable_weekdays(one: Asked, path: str) -> Meaning:
-    """Which weekdays a schedule entry is for; none where the element is not there."""
+    """Which weekdays a schedule entry is for, however often named; none where the element is not there."""
     container = one.maybe(path)
     place = one.place if container is None else container.place
     named: dict[object, Meaning] = {}
     for day in [] if container is None else container.each("DayOfWeekApplicability"):
         name = day.value(str, "DayOfWeekID")
-        if name in named:
-            raise Unlike(Difference(day.part("DayOfWeekID").place, "", "another weekday", f"{name} a second time"))
         named[name] = Said(True, day.part("DayOfWeekID").place)
     return Group(place, named, otherwise=False)
 
@@ -185,9 +183,8 @@ def applicable_special_days(one: Asked, defined: dict[int, Asked], named: list[t
     positions = {index: position for position, index in enumerate(defined, 1)}
     chosen: dict[object, Meaning] = {}
     for index, place in named:
-        if index not in positions or positions[index] in chosen:
-            what = "a special day that is defined" if index not in positions else "another special day"
-            raise Unlike(Difference(place, "special days", what, str(index)))
+        if index not in positions:
+            raise Unlike(Difference(place, "special days", "a special day that is defined", str(index)))
         chosen[positions[index]] = Said(True, place)
     members: dict[object, Meaning] = {
         position: chosen.get(position, Said(False, one.place)) for position in positions.values()

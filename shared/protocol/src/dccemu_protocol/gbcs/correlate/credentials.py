@@ -197,7 +197,7 @@ def join(method: JoinMethod, others: tuple[DeviceType, ...]) -> Structure[types.
         members: dict[object, Meaning] = {
             "device": other,
             "method": Said(int(method), asked.place),
-            "device type": Said(int(others[0]), asked.place, tuple([int(one) for one in others[1:]])),
+            "device type": _other_type(asked, other, others),
         }
         if has_certificate:
             members |= {
@@ -208,6 +208,18 @@ def join(method: JoinMethod, others: tuple[DeviceType, ...]) -> Structure[types.
         return Group(asked.place, members)
 
     return _structure(types.JoinDevice, shape, meaning)
+
+
+def _other_type(asked: Asked, other: Said, possible: tuple[DeviceType, ...]) -> Said:
+    """The type of the other Device; one of several where the User does not know it."""
+    lookup = asked.known.type_of
+    assert isinstance(other.value, bytes)
+    known = None if lookup is None else lookup(Eui64(other.value))
+    fitting = [one for one in possible if known is None or one.name == known]
+    if not fitting:
+        expected = " or ".join(one.name for one in possible)
+        raise Unlike(Difference(other.place, "message code", f"one for a {known}", f"one for {expected}"))
+    return Said(int(fitting[0]), other.place, tuple([int(one) for one in fitting[1:]]))
 
 
 def _holder(der: bytes) -> dict[str, Plain]:

@@ -58,6 +58,8 @@ class Known:
         Type of the Device; without it a use case for any type that performs the service is taken.
     is_twin_element
         Whether an ESME has two elements, which payment mode use cases show.
+    type_of
+        The type of another Device (joins), such as PPMID.
     certificate
         The key agreement certificate in use of another Device (joins), as octets.
     sent_between
@@ -66,6 +68,7 @@ class Known:
 
     device_type: str | None = None
     is_twin_element: bool | None = None
+    type_of: Callable[[Eui64], str | None] | None = None
     certificate: Callable[[Eui64], bytes | None] | None = None
     sent_between: tuple[datetime, datetime] | None = None
 
