@@ -139,6 +139,7 @@ class _Member:
             room = self._bus.batch_size - len(batch)
             if place.is_busy or room <= 0:
                 continue
+            place.offset = max(place.offset, self._bus.begin(slot))
             replayed = list(place.replay)[:room]
             fresh = self._bus.read(slot, place.offset, room - len(replayed))
             if replayed or fresh:
@@ -271,6 +272,9 @@ class MemoryBus:
     def end(self, slot: tuple[str, int]) -> int:
         return self._topic(slot[0])[slot[1]].end
 
+    def begin(self, slot: tuple[str, int]) -> int:
+        return self._topic(slot[0])[slot[1]].base
+
     def read(self, slot: tuple[str, int], offset: int, limit: int) -> list[Message]:
         return self._topic(slot[0])[slot[1]].read(offset, limit)
 
@@ -298,19 +302,22 @@ class MemoryBus:
             self._topics[name] = partitions
         return partitions
 
-    def _cut(self, slot: tuple[str, int]) -> bool:
-        positions = [group.places[slot].offset for group in self._groups.values() if slot in group.places]
+    def _cut(self, slot: tuple[str, int], *, is_full: bool = False) -> bool:
+        """Cut what all groups have passed; of a full log also the oldest message that only absent groups lack."""
+        interested = [group for group in self._groups.values() if slot in group.places]
         partition = self._topic(slot[0])[slot[1]]
         before = partition.base
-        if positions:
-            partition.cut(min(positions))
-        elif len(partition.messages) >= self._capacity:
-            partition.cut(partition.base + 1)  # nobody has ever asked for it: the outbox still has what matters
+        if interested:
+            partition.cut(min(group.places[slot].offset for group in interested))
+        if partition.base == before and is_full:
+            present = [group.places[slot].offset for group in interested if group.members]
+            if partition.base < min(present, default=partition.end):
+                partition.cut(partition.base + 1)
         return partition.base > before
 
     async def _make_room(self, slot: tuple[str, int]) -> None:
         deadline = asyncio.get_running_loop().time() + self._patience
-        while not self._cut(slot):
+        while not self._cut(slot, is_full=True):
             self._room.clear()
             remaining = deadline - asyncio.get_running_loop().time()
             try:
