@@ -143,14 +143,18 @@ class Enrolment:
             draft.put("cell/0/keyCertSign/0", {**root_cell, "der": root})
 
     def _holder(self, eui: str, role: int, usage: str, *, top_up: bool) -> CertificateFact | None:
-        """The certificate in use of the cell's party: in the cell's role, else the broker's (a DCC controlled cell)."""
+        """The certificate in use of the cell's party: in the cell's role, else the broker's (a DCC controlled cell).
+
+        A Supplier's may stand in the network operator's cells until it has replaced it (inventory.md section 5).
+        """
+        allowed = (role, 4, 2) if role == 3 else (role, 4)
         found = [
             fact
             for fact in self._by_holder.get((eui, usage), [])
             if fact.kind == "organisation" and fact.top_up == top_up and fact.status in _IN_USE
         ]
         ranked = sorted(
-            (fact for fact in found if fact.role in (role, 4)),
+            (fact for fact in found if fact.role in allowed),
             key=lambda fact: (fact.role != role, _IN_USE.index(fact.status), -fact.version),
         )
         return ranked[0] if ranked else None
