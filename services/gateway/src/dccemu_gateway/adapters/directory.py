@@ -123,6 +123,11 @@ class FactsDirectory:
         self._entitled[key] = role
         return role
 
+    def entitled_throughout(
+        self, user: str, roles: tuple[str, ...], device: DeviceFact, start: datetime, end: datetime
+    ) -> bool:
+        return entitlement.entitled_throughout(user, roles, device, self.index, start, end)
+
     def read_inventory(self, key: InventoryKey) -> tuple[DeviceFact, ...]:
         return self.index.read(key)
 

@@ -55,6 +55,11 @@ class Directory(Protocol):
     ) -> str | None:
         """The role by which registration data entitle a User to a Device at an instant (contracts.entitlement)."""
 
+    def entitled_throughout(
+        self, user: str, roles: tuple[str, ...], device: DeviceFact, start: datetime, end: datetime
+    ) -> bool:
+        """Whether registration data entitle a User to a Device on every date of a period."""
+
     def read_inventory(self, key: InventoryKey) -> tuple[DeviceFact, ...]:
         """Devices for Read Inventory."""
 

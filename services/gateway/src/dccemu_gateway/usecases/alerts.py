@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import structlog
 
 from dccemu_contracts.alerts import DccAlertOrder
+from dccemu_contracts.entitlement import responsible_suppliers
 from dccemu_contracts.inventory import CommandOutcome
 from dccemu_protocol.duis import responses
 from dccemu_protocol.duis.content import Content
@@ -28,6 +29,8 @@ from .gateway import Gateway
 
 log = structlog.get_logger(__name__)
 
+_BEFORE_CONTACT = frozenset({"Pending", "Whitelisted", "InstalledNotCommissioned"})
+_DUAL_BAND = frozenset(range(0x8F20, 0x8F2E))
 READ_ALERTS = frozenset({0x8F12, 0x8071, 0x8F43})
 """Alerts that change inventory records: hub log, Gas Proxy Function log, new firmware."""
 
@@ -81,7 +84,11 @@ class Alerts:
         recipient = self._recipient(message, fired)
         if recipient is not None:
             unit.write(self._delivery(message, octets, reading, recipient, fired))
-        if reading.code in READ_ALERTS:
+        else:
+            unit.write(*self._dcc_alerts(message, reading))
+        if reading.code not in READ_ALERTS:
+            self.note_contact(unit, message)
+        else:
             unit.write(
                 gateway.outbox.write(
                     CommandOutcome(
@@ -109,6 +116,41 @@ class Alerts:
                 )
             )
         )
+
+    def note_contact(self, unit: OpenUnit, message: GbcsMessage) -> None:
+        """First contact of a hub that is not commissioned yet: the inventory commissions it (section 3)."""
+        device = str(message.originator)
+        fact = self._gateway.directory.device(device)
+        if fact is None or fact.type != "CHF" or fact.status not in _BEFORE_CONTACT:
+            return
+        unit.write(
+            self._gateway.outbox.write(
+                CommandOutcome(
+                    id=f"contact {device} {message.cra.name} {message.counter}",
+                    at=self._gateway.now(),
+                    device=device,
+                    success=True,
+                )
+            )
+        )
+
+    def _dcc_alerts(self, message: GbcsMessage, reading: AlertReading) -> list[Write]:
+        """Alerts that a PPMID or hub sent to the DCC, told to the Responsible Suppliers (section 17)."""
+        gateway, device = self._gateway, str(message.originator)
+        fact = gateway.directory.device(device)
+        if fact is None:
+            return []
+        code = f"{reading.code:04X}"
+        if fact.type == "PPMID":
+            alert, name = "N33", "PPMIDAlert"
+            content: dict[str, Content] = {"DeviceID": device, "DeviceAlertCode": code}
+        elif fact.type == "CHF" and reading.code in _DUAL_BAND:
+            alert, name = "N54", "DualBandCHAlert"
+            content = {"CHFDeviceID": device, "DeviceAlertCode": code}
+        else:
+            return []
+        suppliers = responsible_suppliers(fact, gateway.directory.index, gateway.now())
+        return [dcc_alert(gateway, alert, name, content, device, user) for user in sorted(suppliers)]
 
     def _recipient(self, message: GbcsMessage, fired: Command | None) -> str | None:
         """The User whom an Alert is for; None where it is the DCC's own."""

@@ -96,8 +96,10 @@ class Respond:
         else:
             self._finish(unit, command, CommandEvent.RESPOND)
         unit.write(self._delivery(command, octets, at))
-        if outcome is not None and not waits:
+        if outcome is not None and command.srv in READ_SERVICES and not (waits and outcome.success):
             unit.write(self._tell_inventory(command, outcome, local=False))
+        else:
+            self._alerts.note_contact(unit, message)
         unit.write(self._journal(command, "response", "accepted", at, octets, protection))
 
     def _fits(self, command: Command, message: GbcsMessage) -> None:

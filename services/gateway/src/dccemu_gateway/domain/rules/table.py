@@ -60,6 +60,7 @@ SUBSTANCE: tuple[Rule, ...] = (
     _rule("16", "device status", "SMI status allows the service", device.status_allows),
     _rule("17", "device model", "Device Model listed, or the service brings it back", device.model_listed),
     _rule("19", "entitlement", "registered in that role at the time that matters", device.user_entitled),
+    _rule("19", "period", "for log reads, on every date of the period", device.period_in_own_time),
     _rule("20", "local delivery", "role and status permit local delivery", device.local_delivery_allowed),
     _rule("21", "future date", "date allowed, not past, not more than 30 days ahead", dates.date_acceptable),
     _rule("23", "certificates", "certificates in the body acceptable", bodies.certificates_acceptable),
@@ -72,9 +73,8 @@ SUBSTANCE: tuple[Rule, ...] = (
 """What depends on the history of the RequestID and on the Device."""
 
 RULES: tuple[Rule, ...] = ADMISSION + SUBSTANCE
-RECHECK: tuple[Rule, ...] = tuple(
-    rule for rule in RULES if rule.number in {"6", "7", "8", "14", "15", "16", "17", "19"}
-)
+_AGAIN = frozenset({"6", "7", "8", "14", "15", "16", "17", "19"})
+RECHECK: tuple[Rule, ...] = tuple(rule for rule in RULES if rule.number in _AGAIN and rule.name != "period")
 """What runs again when a future dated or scheduled request comes due (section 2, last paragraph)."""
 
 
