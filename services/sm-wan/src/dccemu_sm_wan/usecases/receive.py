@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -106,7 +106,7 @@ class Receive:
                 payload=payload.hex(),
             )
             writes = [self._fleet.alert(device, alert, now) for alert in reaction.alerts]
-            entry = self._entry(command, now, reaction.outcome.value, {"local": True}, _checks(reaction))
+            entry = self._entry(command, now, reaction.outcome.value, {"local": True}, reaction)
             await self._fleet.commit(device, reaction.draft, [*writes, entry])
         return reaction
 
@@ -169,7 +169,7 @@ class Receive:
             header = reaction.message
             detail["message_code"] = f"{header.message_code:04x}"
             detail |= {"originator": str(header.originator), "counter": header.counter}
-        return [*writes, self._entry(command, now, reaction.outcome.value, detail, _checks(reaction))]
+        return [*writes, self._entry(command, now, reaction.outcome.value, detail, reaction)]
 
     def _responses(self, command: DeviceCommand, response: bytes, now: datetime) -> list[Write]:
         fault = self._faults.at("device", now, device=command.device)
@@ -210,8 +210,9 @@ class Receive:
         now: datetime,
         outcome: str,
         detail: Mapping[str, object],
-        checks: Sequence[Check] = (),
+        reaction: Reaction | None = None,
     ) -> Write:
+        """What the journal says: the checks of the Device and, as the message, what it answered."""
         return self._journal.write(
             Entry(
                 id=self._fleet.entropy.uuid(),
@@ -220,8 +221,9 @@ class Receive:
                 outcome=outcome,
                 request_id=command.request_id,
                 device=command.device,
-                checks=checks,
+                checks=() if reaction is None else _checks(reaction),
                 detail={"command": command.id, **detail},
+                message=None if reaction is None else reaction.response,
             )
         )
 

@@ -13,7 +13,7 @@ from typing import cast
 from ...identifiers import Eui64
 from .. import datum as d
 from .. import times
-from .occasion import AlertOrder, Occasion
+from .occasion import AlertOrder, Occasion, note_snapshot
 from .rules import Member, member, rules
 from .state import DeviceFacts, Draft, Value
 
@@ -84,7 +84,7 @@ def _as_read(active: Member, octets: bytes) -> bytes:
 def _note_change(state: Draft, at: datetime, activated: Member) -> None:
     """A change of tariff or payment mode takes a snapshot of the registers (billing data log)."""
     if activated.class_id in (20, 113, 111):
-        state.put("log/change", [*state.entries("log/change"), times.seconds_since_2000(at)])
+        note_snapshot(state, at)
 
 
 def fire_dlms(state: Draft, message_code: int, pending: dict[str, Value], due: datetime) -> list[AlertOrder]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from .. import gbz, times, zcl
+from .. import gbz, zcl
 from . import account
+from .occasion import note_snapshot
 from .state import Draft
 
 Effect = Callable[[Draft, datetime, gbz.Component, Mapping[str, zcl.FieldValue]], None]
@@ -95,11 +96,7 @@ def _change_mode(state: Draft, at: datetime, _: gbz.Component, fields: Mapping[s
     cut_off = _number(fields, "cutOffValue")
     if cut_off != -1:
         set_attribute(state, 0x0705, 0x0040, cut_off)
-    _snapshot(state, at)
-
-
-def _snapshot(state: Draft, at: datetime) -> None:
-    state.put("log/change", [*state.entries("log/change"), times.seconds_since_2000(at)])
+    note_snapshot(state, at)
 
 
 def _set_supply_state(state: Draft, at: datetime, _: gbz.Component, fields: Mapping[str, zcl.FieldValue]) -> None:
@@ -127,7 +124,7 @@ def _price_matrix(state: Draft, at: datetime, _: gbz.Component, fields: Mapping[
             set_attribute(state, 0x0700, _TIERS[number], price)
         elif not are_tiers and number & 0x0F < 4:
             set_attribute(state, 0x0700, 0x0400 + (number & 0x0F), price)
-    _snapshot(state, at)
+    note_snapshot(state, at)
 
 
 def _thresholds(state: Draft, at: datetime, _: gbz.Component, fields: Mapping[str, zcl.FieldValue]) -> None:

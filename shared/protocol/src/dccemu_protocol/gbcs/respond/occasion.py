@@ -16,7 +16,7 @@ from ..der_types import DerAlert
 from ..envelope import GbcsMessage
 from .keys import cell_key, own_key
 from .rules import MessageRules
-from .state import DeviceFacts, Draft
+from .state import DeviceFacts, Draft, Value
 
 RELIABLE, DOUBTFUL = 0x00, 0x02
 LOG_DEPTH = 100
@@ -116,6 +116,12 @@ def note(state: Draft, log: str, at: datetime, code: int, extra: str = "") -> No
     entries = state.entries(f"log/{log}")
     entries.append([times.seconds_since_2000(at), code, extra])
     state.put(f"log/{log}", entries[-LOG_DEPTH:])
+
+
+def note_snapshot(state: Draft, at: datetime) -> None:
+    """Remember that the registers were captured because tariff or payment mode changed."""
+    entries: list[Value] = [*state.entries("log/change"), times.seconds_since_2000(at)]
+    state.put("log/change", entries[-LOG_DEPTH:])
 
 
 def device_time(state: Draft, at: datetime) -> datetime:
