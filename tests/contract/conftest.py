@@ -44,6 +44,21 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
+@pytest.fixture
+def own_apache_kafka(tmp_path: Path) -> Iterator[object]:
+    """A real Apache Kafka of the test's own, to be killed; skipped, saying why, where it cannot be had."""
+    kafka = _tool("kafka")
+    reason = kafka.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    server = kafka.Kafka(tmp_path / "kafka")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest_asyncio.fixture
 async def local_broker() -> AsyncIterator[LocalBroker]:
     """The memory-only broker of a local run."""

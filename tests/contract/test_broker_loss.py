@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,34 @@ async def send(commit: object, outbox: Outbox, numbers: range) -> None:
 
 async def unsent(outbox: Outbox, expected: int) -> bool:
     return (await outbox.counts())["unsent"] == expected
+
+
+@pytest.mark.kafka
+async def test_an_apache_kafka_that_is_killed_comes_back_with_what_it_took(
+    own_apache_kafka: object, open_database: Opener, eventually: Eventually
+) -> None:
+    server: Any = own_apache_kafka
+    database = await open_database()
+    bus = KafkaBus(server.address, "test", share="1/1")
+    await bus.start()
+    outbox = Outbox(database, bus)
+    await outbox.start()
+    await send(database.group.commit, outbox, range(20))
+    await eventually(lambda: unsent(outbox, 0), within=30)
+    before = bus.incarnation
+
+    await asyncio.to_thread(server.kill)
+    await send(database.group.commit, outbox, range(20, 40))
+    await asyncio.to_thread(server.start)
+    seen: list[str] = []
+
+    async def take(batch: Sequence[Message]) -> None:
+        seen.extend(message.id for message in batch)
+
+    await bus.subscribe([DeviceCommand.topic.name], "sm-wan", take)
+
+    await eventually(lambda: len(set(seen)) == 40, within=60)
+    await eventually(outbox.drained, within=30)
+    assert bus.incarnation == before
+    await outbox.stop()
+    await bus.stop()
