@@ -37,7 +37,11 @@ class State:
     @classmethod
     def read(cls, path: Path) -> State:
         """Read a state file."""
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return cls.of(json.loads(path.read_text(encoding="utf-8")))
+
+    @classmethod
+    def of(cls, document: Mapping[str, object]) -> State:
+        """Take what a state file holds, or what ``GET /admin/users`` answers."""
         text = {str(name): str(value) for name, value in document.items()}
         keystore, folder = text.get("keystore"), text.get("tls_folder")
         return cls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -64,7 +65,7 @@ def create(house: House, runtime: Runtime, reset: Callable[[], Awaitable[None]])
 
     @router.get("/users", summary="Where the suite listens and where a client finds the Users' keys")
     async def introduce() -> dict[str, str]:
-        return {**house.urls(), **house.introduction()}
+        return {**house.urls(), "pid": str(os.getpid()), **house.introduction()}
 
     app.include_router(router)
     return app
