@@ -171,8 +171,9 @@ class Player:
             time.sleep(_POLL_SECONDS)
 
     def _device_differs(self, step: AwaitStep) -> str:
+        # The gateway's own copy: what the next request will be judged by.
         try:
-            record = self._dcc.admin.call("GET", f"/admin/inventory/devices/{step.device}")
+            record = self._dcc.admin.call("GET", f"/admin/gateway/records/{step.device}")
         except GatewayError as error:
             return str(error)
         if step.status is not None and _at(record, "status") != step.status:

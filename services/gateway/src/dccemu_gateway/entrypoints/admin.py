@@ -141,6 +141,13 @@ def _record_routes(gateway: Gateway) -> APIRouter:
     async def outbox() -> dict[str, int]:
         return await gateway.outbox.counts()
 
+    @router.get("/records/{eui}", summary="The gateway's own copy of an inventory record")
+    async def record(eui: str) -> dict[str, Any]:
+        fact = gateway.directory.device(eui.upper())
+        if fact is None:
+            raise Problem(404, f"the gateway knows no Device {eui.upper()}", code="UNKNOWN_DEVICE")
+        return fact.model_dump(mode="json")
+
     @router.get("/certificates", summary="The gateway's own certificates")
     async def certificates() -> dict[str, Any]:
         return {
