@@ -15,7 +15,7 @@ _BILL_RATE = 42
 
 def attribute_value(occasion: Occasion, cluster: int, number: int, known: Attribute) -> int | bytes:
     """The present value of an attribute."""
-    computed = _COMPUTED.get((cluster, number))
+    computed = COMPUTED.get((cluster, number))
     if computed is not None:
         return computed(occasion)
     name = attribute_name(cluster, number)
@@ -55,7 +55,7 @@ def _firmware(occasion: Occasion) -> bytes:
     return bytes.fromhex(occasion.state.text("firmware/version", occasion.facts.firmware))
 
 
-_COMPUTED: Mapping[tuple[int, int], Callable[[Occasion], int | bytes]] = {
+COMPUTED: Mapping[tuple[int, int], Callable[[Occasion], int | bytes]] = {
     (0x0000, 0x0004): lambda occasion: occasion.facts.manufacturer.encode(),
     (0x0000, 0x0005): lambda occasion: occasion.facts.model.encode(),
     (0x0702, 0x0000): _volume,
