@@ -74,6 +74,17 @@ async def test_a_message_arrives_whole(make_bus: MakeBus, run: str, eventually: 
     await eventually(lambda: collector.taken == [sent], within=WITHIN)
 
 
+async def test_a_large_message_arrives_whole(make_bus: MakeBus, run: str, eventually: Eventually) -> None:
+    bus = await make_bus()
+    collector = Collector(run)
+    await bus.subscribe([SM_WAN_COMMANDS.name], run, collector)
+    sent = Message(SM_WAN_COMMANDS.name, run, b"<xml/>" * 800_000, f"{run}-large", {"type": "Test"})
+
+    await publish(bus, [sent])
+
+    await eventually(lambda: collector.taken == [sent], within=WITHIN)
+
+
 async def test_messages_of_a_key_keep_their_order(make_bus: MakeBus, run: str, eventually: Eventually) -> None:
     bus = await make_bus()
     collector = Collector(run)

@@ -181,6 +181,30 @@ async def test_a_client_that_sends_an_octet_now_and_then_gains_nothing(serve: Se
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"".join(b"x-%d: y\r\n" % number for number in range(10_000)) + b"\r\n",
+        b"x-long: " + b"y" * 200_000,
+        b"x-long: " + b"y" * 70_000 + b"\r\n\r\n",
+    ],
+    ids=["10,000 headers", "a header without an end", "a long header"],
+)
+async def test_an_endless_head_is_431(serve: Serve, head: bytes) -> None:
+    server = await serve(echo_length)
+
+    assert (await raw(server.port, b"GET / HTTP/1.1\r\nhost: x\r\n" + head)).startswith(b"HTTP/1.1 431")
+
+
+async def test_bodies_do_not_count_as_heads(serve: Serve) -> None:
+    server = await serve(echo_length)
+
+    async with httpx.AsyncClient() as client:
+        answers = [await client.post(server.url, content=b"x" * 300_000) for _ in range(2)]
+
+    assert [answer.text for answer in answers] == ["300000"] * 2
+
+
 async def test_a_kept_connection_may_rest_longer_than_headers_may_take(serve: Serve, eventually: object) -> None:
     server = await serve(echo_length, bounds=Bounds(header_time=0.1, idle_time=30))
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -63,13 +63,15 @@ class Operation:
 
     ``sql`` takes an array for each column (``unnest($1::text[], ...)``). ``key`` gives the columns that identify a
     row: of several rows with one key in a transaction the last wins, because a statement may touch a row once only.
-    ``committed`` is called with the rows after the commit.
+    ``committed`` is called with the rows after the commit. ``copied`` names table and columns of a plain insert: its
+    rows go by COPY, which costs both ends about half of ``unnest``; ``sql`` is for whoever has one row and a connection.
     """
 
     name: str
     sql: str
     key: tuple[int, ...] = ()
     committed: Callable[[Sequence[Row]], None] | None = None
+    copied: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +237,7 @@ class GroupCommit:
                     return outcomes
                 groups = arrange([unit.writes for unit in winners])
                 for op, rows in groups:
-                    await connection.execute(op.sql, *_columns(rows))
+                    await _write(connection, op, rows)
             except BaseException:
                 with suppress(*CONNECTION_TROUBLE, asyncpg.PostgresError):
                     await transaction.rollback()
@@ -304,6 +306,14 @@ async def _claim(connection: asyncpg.pool.PoolConnectionProxy, units: Sequence[U
     return outcomes
 
 
+async def _write(connection: asyncpg.pool.PoolConnectionProxy, op: Operation, rows: Sequence[Row]) -> None:
+    if op.copied is None:
+        await connection.execute(op.sql, *_columns(rows))
+        return
+    table, columns = op.copied
+    await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
 def arrange(units: Sequence[Sequence[Write]]) -> list[tuple[Operation, list[Row]]]:
     """Group the writes of many units by operation such that each unit's own order is kept."""
     groups: list[tuple[Operation, list[Row]]] = []
@@ -341,7 +351,9 @@ def insert(
     table: str, columns: dict[str, str], *, committed: Callable[[Sequence[Row]], None] | None = None
 ) -> Operation:
     """An operation that inserts rows: ``columns`` maps names to PostgreSQL types, in the order of the row."""
-    return Operation(f"insert {table}", _insert_sql(table, columns), committed=committed)
+    return Operation(
+        f"insert {table}", _insert_sql(table, columns), committed=committed, copied=(table, tuple(columns))
+    )
 
 
 def upsert(

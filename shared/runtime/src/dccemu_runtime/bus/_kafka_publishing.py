@@ -18,6 +18,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from . import BusUnavailable, Receipt
 
+#: The largest message: a document of the largest body that a listener takes, twice as long in hexadecimal, and more.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
 #: Topic, partition, key, value, headers.
 Record = tuple[str, int, bytes, bytes, list[tuple[str, bytes]]]
 
@@ -37,7 +40,7 @@ class Producer:
             linger_ms=0,
             request_timeout_ms=5000,
             retry_backoff_ms=50,
-            max_request_size=8 * 1024 * 1024,
+            max_request_size=MAX_MESSAGE_BYTES,
         )
         self._open_connection = self._producer.client.ready
         self._producer.client.ready = self._ready

@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 from dccemu_contracts.topics import ALL
 
 from . import BusUnavailable, Handler, Message, Receipt
-from ._kafka_publishing import Producer, Record
+from ._kafka_publishing import MAX_MESSAGE_BYTES, Producer, Record
 from ._kafka_reading import Connection, GroupReader, Reader, Replay, start_or_stop, stop_quietly
 
 log = structlog.get_logger(__name__)
@@ -187,7 +187,8 @@ class KafkaBus:
     async def _make_topics(self, admin: AIOKafkaAdminClient) -> None:
         wanted = [NewTopic(INCARNATIONS, 1, 1, topic_configs={"retention.ms": "-1"})]
         for topic in ALL:
-            configs = {"cleanup.policy": "compact"} if topic.compacted else {"retention.ms": str(7 * 86_400_000)}
+            kept = {"cleanup.policy": "compact"} if topic.compacted else {"retention.ms": str(7 * 86_400_000)}
+            configs = {**kept, "max.message.bytes": str(MAX_MESSAGE_BYTES)}
             wanted.append(NewTopic(topic.name, self._partitions, 1, topic_configs=configs))
         existing = set(await admin.list_topics())
         missing = [topic for topic in wanted if topic.name not in existing]

@@ -28,6 +28,7 @@ from uvicorn.server import ServerState
 from . import problem
 
 log = structlog.get_logger(__name__)
+_LINGER_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,15 @@ class Bounds:
     body_time: float = 30.0
     idle_time: float = 75.0
     handshake_time: float = 10.0
+    header_bytes: int = 64 * 1024
+    headers: int = 200
     connections: int = 2000
     connections_per_certificate: int = 1000
     grace: float = 3.0
+
+
+class _Refused(Exception):
+    """Ends the parsing of a request that has been answered already."""
 
 
 class _BoundedProtocol(HttpToolsProtocol):
@@ -52,6 +59,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._certificates = certificates
         self._certificate_id: bytes | None = None
         self._deadline: TimerHandle | None = None
+        self._head: int | None = 0  # octets of the present request's head, None while its body is read
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -79,9 +88,17 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
+        if self._head is not None:
+            self._head += len(data)
         super().data_received(data)
+        if self._head is not None and self._head > self._bounds.header_bytes and not self._is_refused:
+            self._refuse(431, f"the head of the request is longer than {self._bounds.header_bytes} octets")
+
+    def send_400_response(self, msg: str) -> None:
+        if not self._is_refused:
+            super().send_400_response(msg)
 
     def on_message_begin(self) -> None:
         if self._deadline is None:
@@ -89,11 +106,17 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if len(self.headers) > self._bounds.headers or size > self._bounds.header_bytes:
+            self._refuse(431, "the request has too many or too long headers")
+            raise _Refused
+        self._head = None
         self._arm(self._bounds.body_time)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._disarm()
+        self._head = 0
         super().on_message_complete()
 
     def _arm(self, seconds: float) -> None:
@@ -114,13 +137,22 @@ class _BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, detail: str) -> None:
+        self._is_refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The application hears that the client is gone and says nothing more on this connection.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         content = problem.body(status, detail)
         head = (
             f"HTTP/1.1 {status} refused\r\ncontent-type: {problem.MEDIA_TYPE}\r\n"
             f"content-length: {len(content)}\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + content)
-        self.transport.close()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # A connection that is closed on unread octets is reset, and the answer is lost with it: read on for a moment.
+        self._disarm()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 class Server:
