@@ -149,6 +149,13 @@ def _judge_devices(record: Record, applied: Sequence[Applied], verdict: Verdict)
         verdict.wrong.append(f"I2: Devices applied {len(twice)} Commands twice: {twice[:5]}")
     if verdict.out_of_order:
         verdict.wrong.append(f"I4: {len(verdict.out_of_order)} counters went down: {verdict.out_of_order[:5]}")
+    highest: dict[str, int] = {}
+    for one in applied:
+        if one.request_id in record.asked and record.asked[one.request_id].critical:
+            highest[one.device] = max(one.counter, highest.get(one.device, -1))
+    forgetful = [device for device, counter in highest.items() if record.remembered.get(device) != counter]
+    if forgetful:
+        verdict.wrong.append(f"I2: Devices do not remember the last counter that they applied: {forgetful}")
     done = {one.request_id for one in applied}
     undone = [
         asked.request_id
@@ -172,6 +179,12 @@ def _judge_front_door(record: Record, verdict: Verdict) -> None:
     accepted_twice = [one.request_id for one in record.asked.values() if one.codes.count("I99") > 1]
     if accepted_twice:
         verdict.wrong.append(f"I2: {len(accepted_twice)} requests were accepted twice: {accepted_twice[:5]}")
+    odd = Counter(code for one in record.asked.values() if one.fate is Fate.ACKNOWLEDGED for code in one.codes)
+    if odd := {code: count for code, count in odd.items() if code not in ("I99", "E45")}:
+        verdict.wrong.append(f"I6: copies of accepted requests were answered {odd}")
+    for name, count in record.left.items():
+        if count:
+            verdict.wrong.append(f"I5: {name} still holds {count} rows")
     if record.longest_reply > LONGEST_REPLY:
         verdict.wrong.append(f"I5: a reply took {record.longest_reply:.1f} s")
 

@@ -49,7 +49,6 @@ class Applied:
     originator: str
     counter: int
     request_id: str
-    critical: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,9 @@ class Landed:
 
 @dataclass(slots=True)
 class Record:
-    """Everything of one run."""
+    """Everything of one run. ``left`` counts rows that still wait in a table of a service after it settled;
+    ``remembered`` is the last counter of a critical Command from this User in each Device's own memory.
+    """
 
     asked: dict[str, Asked] = field(default_factory=dict)
     delivered: list[Delivered] = field(default_factory=list)
@@ -79,6 +80,8 @@ class Record:
     began: float = 0.0
     ended: float = 0.0
     answered: set[str] = field(default_factory=set)
+    left: dict[str, int] = field(default_factory=dict)
+    remembered: dict[str, int] = field(default_factory=dict)
 
     @property
     def under_way(self) -> int:

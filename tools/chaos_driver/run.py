@@ -6,18 +6,24 @@ import asyncio
 import random
 import time
 
+from dccemu_protocol.identifiers import Eui64
 from dccemu_sdk.session import Dcc
 
 from .checker import Verdict, check
 from .faults import FAULTS, strike_until
 from .house import House
 from .record import Applied, Record
-from .scenario import SUPPLIER
+from .scenario import ROLE, SUPPLIER
 from .user import User
 
 _APPLIED = """
 SELECT device, request_id, detail->>'originator', (detail->>'counter')::numeric FROM sm_wan.journal
 WHERE stage = 'device' AND outcome = 'answered' AND position > $1 ORDER BY position"""
+_LEFT = """
+SELECT 'gateway outbox', count(*) FROM gateway.outbox UNION ALL
+SELECT 'sm-wan outbox', count(*) FROM sm_wan.outbox UNION ALL
+SELECT 'gateway deliveries', count(*) FROM gateway.deliveries WHERE state = 'pending'"""
+_REMEMBERED = "SELECT device, value FROM sm_wan.device_values WHERE name = $1"
 _POSITION = "SELECT coalesce(max(position), 0) FROM sm_wan.journal"
 
 
@@ -62,10 +68,12 @@ async def run(
                 await striking
             await _until_ready(dcc)
             await user.settle(settle)
-            applied = [
-                Applied(row[0], row[2], int(row[3]), row[1], critical=False)
-                for row in await house.query(_APPLIED, position)
-            ]
+            user.record.left = await _drained(house, settle)
+            user.record.remembered = {
+                str(Eui64.from_hex(row[0])): int(row[1])
+                for row in await house.query(_REMEMBERED, f"counter/{ROLE}/critical")
+            }
+            applied = [Applied(row[0], row[2], int(row[3]), row[1]) for row in await house.query(_APPLIED, position)]
             return await asyncio.to_thread(check, user.record, applied, dcc.signers, least=least, faults_expected=True)
         finally:
             await user.stop()
@@ -80,3 +88,13 @@ async def _until_ready(dcc: Dcc, timeout: float = 90.0) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("the services did not get ready again")
         await asyncio.sleep(0.1)
+
+
+async def _drained(house: House, timeout: float) -> dict[str, int]:
+    """Wait until no service has a message or a delivery left to send; what is left after that time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        left = {row[0]: row[1] for row in await house.query(_LEFT)}
+        if not any(left.values()) or time.monotonic() > deadline:
+            return left
+        await asyncio.sleep(0.2)

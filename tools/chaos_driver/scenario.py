@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 SUPPLIER = "90-B3-D5-1F-30-01-00-00"
+ROLE = 2
+"""The Supplier's role on its Devices."""
 NETWORK = "90-B3-D5-1F-30-02-00-00"
 _PRIMES = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
