@@ -59,9 +59,8 @@ class Suite:
 
     async def _local_database(self) -> str:
         server = LocalPostgres(self._options.data / "database")
-        url = await server.start()
         self._outer.push_async_callback(server.stop)
-        return url
+        return await server.start()
 
     async def _bring_up(self) -> None:
         if self._options.isolated:
@@ -90,8 +89,8 @@ class Suite:
         broker = options.kafka
         if broker is None:
             local = LocalBroker()
-            broker = await local.start()
             self._inner.push_async_callback(local.stop)
+            broker = await local.start()
         house = self._house = Isolated(options, self._database_url, broker, local_broker=options.kafka is None)
         self._inner.push_async_callback(house.stop)
         await house.start()
