@@ -8,7 +8,9 @@ message code 0107.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import structlog
 from asyncpg.pool import PoolConnectionProxy
@@ -16,7 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 from dccemu_contracts.cos import CosDecision, CosRequest
 from dccemu_contracts.wan import DeviceCommand
 from dccemu_protocol import catalogue
-from dccemu_protocol.duis import AnsweredRequest, parse_document, read_request, responses, tree_of
+from dccemu_protocol.duis import KNOWN_VERSIONS, AnsweredRequest, parse_document, read_request, responses, tree_of
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs.crypto import verify_signature
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, decode
@@ -47,6 +49,16 @@ FROM requests WHERE request_id = $1 AND kind = 'request' AND state = 'with-cos' 
 _REFUSED_ALERT = "N26"
 
 
+def _of_interface(decision: CosDecision) -> Mapping[str, Any]:
+    """What stands for the request row of a Supplier that is not a User (Non-Gateway Interface, cos-party.md 6)."""
+    return {
+        "user_": str(RequestId.parse(decision.request_id).originator),
+        "device": decision.device,
+        "schema_version": KNOWN_VERSIONS[-1],
+        "document": (decision.document or "").encode(),
+    }
+
+
 class ChangeOfSupplier:
     """The use cases of 6.23."""
 
@@ -74,12 +86,18 @@ class ChangeOfSupplier:
 
     async def decide(self, connection: PoolConnectionProxy, decision: CosDecision) -> None:
         """The CoS Party answered: send its Command, or tell the User that it refused."""
-        row = await connection.fetchrow(_LOAD, decision.request_id)
+        found = await connection.fetchrow(_LOAD, decision.request_id)
+        row: Mapping[str, Any] | None = None if found is None else dict(found)
+        if row is None and decision.submitter == "ngi":
+            row = _of_interface(decision)
         if row is None or row["device"] != decision.device:
             await self._journal(connection, decision, "ignored", "answers no request that was handed over")
             return
         if decision.outcome in ("held", "quarantined"):
             await self._journal(connection, decision, decision.outcome, decision.detail or "")
+            return
+        if decision.outcome == "refused" and decision.submitter == "ngi":
+            await self._journal(connection, decision, "refused", decision.detail or decision.rule or "")
             return
         if decision.outcome == "refused":
             await self._refused(connection, decision, row["user_"], row["service_reference"], row["schema_version"])
@@ -95,7 +113,7 @@ class ChangeOfSupplier:
         if request.is_cancellation:
             execution_at = None
         payload = self._gateway.transformer.command(message)
-        facts: dict[str, object] = {"request": tree_of(request.body)}
+        facts: dict[str, object] = {"request": tree_of(request.body), "unanswered": decision.submitter == "ngi"}
         command = self._command(row["user_"], decision, row["schema_version"], message, now, execution_at, facts)
         device = self._gateway.directory.device(decision.device)
         outgoing = DeviceCommand(

@@ -95,7 +95,9 @@ class Respond:
             self._take_up(unit, command)
         else:
             self._finish(unit, command, CommandEvent.RESPOND)
-        unit.write(self._delivery(command, octets, at))
+        # A Supplier that is not a User asked by the Non-Gateway Interface: it looks there.
+        if not command.extra.get("unanswered"):
+            unit.write(self._delivery(command, octets, at))
         if outcome is not None and command.srv in READ_SERVICES and not (waits and outcome.success):
             unit.write(self._tell_inventory(command, outcome, local=False))
         else:
