@@ -30,6 +30,7 @@ from .adapters.pkcs11_keys import Pkcs11Keys
 from .adapters.software_keys import SoftwareKeys, sealing_key_of_file, sealing_key_of_passphrase
 from .adapters.store import Store, certificate_fact
 from .entrypoints import admin, consumers, http, timers
+from .entrypoints.announcer import Announcer
 from .entrypoints.batch_worker import BatchWorker
 from .settings import Settings
 from .usecases import targets
@@ -91,6 +92,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         smki.timers,
         consumer,
         *_projections(smki, runtime),
+        Announcer(runtime.bus, smki),
         BatchWorker(smki),
         consumers.RecoveryAnswers(runtime.bus, database, smki),
         established,

@@ -272,9 +272,9 @@ def serial_octets(serial: int) -> bytes:
 
 
 def certificate_fact(record: CertificateRecord, at: datetime) -> CertificateFact:
-    """The fact that the other services learn. The record's types are right already: nothing to validate."""
+    """The fact that the other services learn."""
     serial = record.serial_hex
-    return CertificateFact.model_construct(
+    return CertificateFact(
         id=f"certificate {record.issuer} {serial} {record.version}",
         at=at,
         version=record.version,

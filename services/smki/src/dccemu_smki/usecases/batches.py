@@ -20,7 +20,6 @@ from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import Kind, csr, draw_serial
 
 from ..adapters.batch_store import Batch, ParsedItem, RefusedItem
-from ..adapters.store import certificate_fact
 from ..domain.codes import WORKFLOW_FAILED, BatchStatus, ItemStatus, Outcome, outcome_of
 from ..domain.eligibility import Applicant, check_device
 from ..domain.errors import BAD_STATUS, UNKNOWN_BATCH
@@ -300,8 +299,6 @@ async def _commit(smki: Smki, press: Press, number: int, chunk: _Chunk) -> bool:
         granted, refused = await _decide(smki, connection, applicant, items)
         records = [chunk.made[position] for position, _ in granted]
         await smki.store.copy(connection, records)
-        at = smki.now()
-        await smki.outbox.copy(connection, [certificate_fact(record, at) for record in records])
         await smki.batches.finish_refused(connection, number, refused)
         await smki.batches.finish_issued(
             connection,
@@ -310,6 +307,7 @@ async def _commit(smki: Smki, press: Press, number: int, chunk: _Chunk) -> bool:
             [position for position, _ in granted],
             [record.serial for record in records],
         )
+    await smki.announce(records)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +30,10 @@ def _nothing() -> None:
     """Until there is a worker to wake."""
 
 
+async def _unheard(_records: Sequence[CertificateRecord]) -> None:
+    """Until there is somebody to announce."""
+
+
 async def _nobody() -> None:
     """Until there is somebody to listen."""
 
@@ -53,6 +57,7 @@ class Smki:
     parties: Parties
     batches: BatchStore
     wake_batches: Callable[[], None] = _nothing
+    announce: Callable[[Sequence[CertificateRecord]], Awaitable[None]] = _unheard
     hear_devices: Callable[[], Awaitable[None]] = _nobody
     targets_in_force: bool = False
     last_ad_hoc: dict[str, datetime] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from asyncpg.pool import PoolConnectionProxy
@@ -14,13 +14,14 @@ from dccemu_protocol.pki import (
     TEST_POLICY,
     Kind,
     Signer,
+    Usage,
     assemble,
     draw_serial,
     key_identifier,
     profiles,
 )
 from dccemu_protocol.pki.csr import SigningRequest
-from dccemu_protocol.pki.device_form import device_form
+from dccemu_protocol.pki.device_form import DeviceForm, device_form
 
 from ..domain.lifecycle import Status
 from ..domain.records import Authority, CertificateRecord, DeviceWish
@@ -91,6 +92,7 @@ class Press:
     hierarchy: str
     at: datetime
     status: Status
+    forms: dict[tuple[Usage, str], DeviceForm] = field(default_factory=dict, compare=False, repr=False)
 
     def strike(self, wanted: Wanted, serial: int, version: int) -> CertificateRecord:
         """One certificate."""
@@ -133,12 +135,9 @@ class Press:
         self, wish: DeviceWish, party: str | None, serial: int, version: int, *, manufacturing: bool
     ) -> CertificateRecord:
         """One Device Certificate. All that are made on one day share a form."""
-        issuer = self.authority.certificate
-        start = self.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        form = device_form(issuer, wish.usage, start, wish.hardware_type, self.policy)
-        content = form.fill(serial, wish.point, wish.eui)
+        content = self._form(wish.usage, wish.hardware_type).fill(serial, wish.point, wish.eui)
         return CertificateRecord(
-            issuer=issuer.subject,
+            issuer=self.authority.certificate.subject,
             serial=serial,
             kind=Kind.DEVICE,
             eui=wish.eui,
@@ -154,3 +153,11 @@ class Press:
             version=version,
             manufacturing=manufacturing,
         )
+
+    def _form(self, usage: Usage, hardware_type: str) -> DeviceForm:
+        found = self.forms.get((usage, hardware_type))
+        if found is None:
+            start = self.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            found = device_form(self.authority.certificate, usage, start, hardware_type, self.policy)
+            self.forms[usage, hardware_type] = found
+        return found
