@@ -28,7 +28,7 @@ from starlette.types import ASGIApp
 from dccemu_contracts.controls import ClockControl, FaultControl
 from dccemu_contracts.topics import RUNTIME_CONTROLS
 
-from . import logs
+from . import collector, logs
 from .bus import Bus, Message, Subscription
 from .bus.connect import connect
 from .clock import Clock
@@ -249,6 +249,7 @@ class _Process:
         self._announce("listening")
         while self._unready():  # noqa: ASYNC110 - conditions are plain functions without an event of their own
             await asyncio.sleep(0.05)
+        collector.settle()
         self._announce("ready")
 
     async def take_down(self) -> None:
