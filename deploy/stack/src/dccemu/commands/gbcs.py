@@ -210,12 +210,15 @@ def correlate(
     """Decide whether a Service Request and a Pre-Command mean the same; status 1 and the first difference if not."""
     from dccemu_protocol.duis.document import parse_document
     from dccemu_protocol.duis.request import read_request
+    from dccemu_protocol.duis.schema import validate
     from dccemu_protocol.errors import ProtocolError
     from dccemu_protocol.gbcs.correlate import Known
     from dccemu_protocol.gbcs.correlate import correlate as compare
 
     try:
-        asked = read_request(parse_document(request.read_bytes()))
+        root = parse_document(request.read_bytes())
+        validate(root)
+        asked = read_request(root)
         found = compare(asked, _pre_command(pre_command), Known(device_type=device_type))
     except ProtocolError as error:
         if as_json:

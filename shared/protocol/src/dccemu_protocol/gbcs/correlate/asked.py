@@ -22,6 +22,7 @@ REQUEST_ID = "/Request/Header/RequestID"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}\Z", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*\Z", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_MOST = 48
 _T = TypeVar("_T")
 
 
@@ -34,6 +35,13 @@ def integer(text: str) -> int:
     if _INTEGER.match(text) is None:
         raise ValueError("an integer")
     return int(text)
+
+
+def _small(text: str) -> int:
+    number = integer(text)
+    if not 1 <= number <= _MOST:
+        raise ValueError(f"a number from 1 to {_MOST}")
+    return number
 
 
 def boolean(text: str) -> bool:
@@ -109,7 +117,7 @@ class Accounts:
                 self._walk(child, f"{place}/{name}[{number}]" if len(children) > 1 else f"{place}/{name}")
 
     def unread(self) -> list[str]:
-        """Places of the leaves and attributes that nothing has read, in the order of the document."""
+        """Places of the leaves and attributes that nothing has read, those of one parent by name."""
         found = []
         for element, place in self.places.items():
             for name in element.attrib:
@@ -191,9 +199,9 @@ class Asked:
         return Said(self.value(convert, path), self.part(path).place)
 
     def attribute(self, name: str) -> int:
-        """An integer attribute."""
+        """An attribute that is a small number."""
         self.accounts.read_attributes.add((self.element, name))
-        return _converted(integer, (self.element.get(name) or "").strip(" \t\r\n"), f"{self.place}/@{name}")
+        return _converted(_small, (self.element.get(name) or "").strip(" \t\r\n"), f"{self.place}/@{name}")
 
     def by(self, path: str, name: str = "index") -> dict[int, Asked]:
         """Elements by an integer attribute that tells them apart."""

@@ -17,9 +17,9 @@ from ..payload import decode_payload
 from ..times import from_seconds
 from .asked import REQUEST_ID, Accounts, Asked
 from .commands import ClusterCommand, access_name
-from .credentials import Structure
 from .meaning import show
 from .result import NOT_CRITICAL, NOTHING_KNOWN, Correlation, CorrelationError, Difference, Known, Unlike
+from .structures import Structure
 from .use_cases import BY_SERVICE, DOES_NOT_TRAVEL, Dlms, Gbz, UseCase
 
 _POSITION = re.compile(r"\[[0-9]+\]")

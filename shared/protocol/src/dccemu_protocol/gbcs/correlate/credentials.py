@@ -1,49 +1,14 @@
-"""What the Pre-Commands that hold DER structures say: credentials, joins, firmware, gas clocks (gbcs.md section 8)."""
+"""Commands about credentials: CS02b to CS02g (gbcs.md section 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Generic, TypeVar
-
-from ... import pki
-from ...errors import ProtocolError
-from ...identifiers import Eui64
 from .. import der_types as types
-from ..der_types import CellUsage, DerValue, DeviceType, JoinMethod, KeyUsage, Role
-from .asked import REQUEST_ID, Asked, boolean, eui, octets_of_base64, octets_of_hex
-from .comparer import Comparer
-from .electricity import clock_window
-from .meaning import Anything, Group, Meaning, Plain, Row, Said
+from ..der_types import CellUsage, KeyUsage, Role
+from .asked import Asked, boolean, octets_of_base64
+from .meaning import Group, Meaning, Plain, Row, Said
 from .moments import der_time, execution
 from .result import Difference, Unlike, Unshaped
-
-S = TypeVar("S")
-
-
-@dataclass(frozen=True, slots=True)
-class Structure(Generic[S]):
-    """One DER structure: its type, and the comparer of its values."""
-
-    kind: type[S]
-    comparer: Comparer[S]
-
-    def check(self, asked: Asked, value: DerValue) -> None:
-        """Compare a decoded structure."""
-        name = self.kind.__name__
-        if not isinstance(value, self.kind):
-            raise Unlike(Difference(asked.place, "structure", name, type(value).__name__))
-        self.comparer.check(asked, value, name)
-
-
-def _structure(kind: type[S], shape: Callable[[S], Plain], meaning: Callable[[Asked], Meaning]) -> Structure[S]:
-    return Structure(kind, Comparer(shape, meaning))
-
-
-def _counter(asked: Asked) -> Said:
-    return Said(asked.accounts.request.request_id.counter, REQUEST_ID)
-
+from .structures import Structure, originator_counter, structure_of
 
 # -- CS02b, CS02g ----------------------------------------------------------------------------------------------------
 
@@ -123,7 +88,7 @@ def update_credentials(mode: int, authoriser: Role, replaced: Role) -> Structure
             "authorising cell": _said_cell(
                 Said(int(authoriser), role.place), KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT, role.place
             ),
-            "originator counter": _counter(asked),
+            "originator counter": originator_counter(asked),
             "own floor": floor if is_own else nothing,
             "own top-up floor": top_up if is_own else nothing,
             "other floors": Row(floor.place, others),
@@ -133,7 +98,7 @@ def update_credentials(mode: int, authoriser: Role, replaced: Role) -> Structure
         }
         return Group(asked.place, members)
 
-    return _structure(types.UpdateSecurityCredentials, _update, meaning)
+    return structure_of(types.UpdateSecurityCredentials, _update, meaning)
 
 
 def _role(asked: Asked, replaced: Role) -> Said:
@@ -174,100 +139,7 @@ def _usage(asked: Asked) -> Said:
     return Said(said.value if usage is None else int(usage), said.place)
 
 
-KEY_USAGE = _structure(types.KeyUsageRequest, lambda value: int(value.key_usage), _usage)
-DEVICE_CERTIFICATE = _structure(
+KEY_USAGE = structure_of(types.KeyUsageRequest, lambda value: int(value.key_usage), _usage)
+DEVICE_CERTIFICATE = structure_of(
     types.Certificate, lambda value: value.der, lambda asked: asked.said("DeviceCertificate", octets_of_base64)
 )
-
-# -- CS03, CS04 ------------------------------------------------------------------------------------------------------
-
-
-def join(method: JoinMethod, others: tuple[DeviceType, ...]) -> Structure[types.JoinDevice]:
-    """JoinDevice by one method with a Device of one of the types given; method C carries its certificate."""
-    has_certificate = method is JoinMethod.METHOD_C
-
-    def shape(value: types.JoinDevice) -> Plain:
-        found = {"method": value.method, "device": value.device.octets, "device type": value.device_type}
-        if value.certificate is None:
-            return found
-        return {**found, **_holder(value.certificate.der)}
-
-    def meaning(asked: Asked) -> Meaning:
-        other = asked.said("OtherDeviceID", eui)
-        members: dict[object, Meaning] = {
-            "device": other,
-            "method": Said(int(method), asked.place),
-            "device type": _other_type(asked, other, others),
-        }
-        if has_certificate:
-            members |= {
-                "certificate subject": other,
-                "certificate usage": Said(pki.Usage.KEY_AGREEMENT.value, asked.place),
-                "certificate": _known_certificate(asked, other),
-            }
-        return Group(asked.place, members)
-
-    return _structure(types.JoinDevice, shape, meaning)
-
-
-def _other_type(asked: Asked, other: Said, possible: tuple[DeviceType, ...]) -> Said:
-    """The type of the other Device; one of several where the User does not know it."""
-    lookup = asked.known.type_of
-    assert isinstance(other.value, bytes)
-    known = None if lookup is None else lookup(Eui64(other.value))
-    fitting = [one for one in possible if known is None or one.name == known]
-    if not fitting:
-        expected = " or ".join(one.name for one in possible)
-        raise Unlike(Difference(other.place, "message code", f"one for a {known}", f"one for {expected}"))
-    return Said(int(fitting[0]), other.place, tuple([int(one) for one in fitting[1:]]))
-
-
-def _holder(der: bytes) -> dict[str, Plain]:
-    try:
-        certificate = pki.parse(der)
-    except ProtocolError as error:
-        raise Unshaped("a certificate", error.detail) from None
-    subject = None if certificate.eui is None else certificate.eui.octets
-    return {"certificate subject": subject, "certificate usage": certificate.usage.value, "certificate": der}
-
-
-def _known_certificate(asked: Asked, other: Said) -> Meaning:
-    lookup = asked.known.certificate
-    assert isinstance(other.value, bytes)
-    held = None if lookup is None else lookup(Eui64(other.value))
-    return Anything(other.place) if held is None else Said(held, other.place)
-
-
-UNJOIN = _structure(
-    types.UnjoinDevice, lambda value: value.device.octets, lambda asked: asked.said("OtherDeviceID", eui)
-)
-
-# -- CS06, GCS28 -----------------------------------------------------------------------------------------------------
-
-
-def _activation(value: types.ActivateFirmware) -> Plain:
-    return {
-        "hash": value.hash,
-        "originator counter": value.originator_counter,
-        "execution": der_time(value.execution, types.CANCEL),
-    }
-
-
-def _asked_activation(asked: Asked) -> Meaning:
-    members: dict[object, Meaning] = {
-        "hash": asked.said("FirmwareHash", octets_of_hex),
-        "originator counter": _counter(asked),
-        "execution": execution(asked),
-    }
-    return Group(asked.place, members)
-
-
-ACTIVATE_FIRMWARE = _structure(types.ActivateFirmware, _activation, _asked_activation)
-
-
-def _window(value: types.SetTime) -> Plain:
-    tolerance = (value.latest - value.earliest) // timedelta(seconds=1)
-    return {"earliest": value.earliest, "tolerance": tolerance}
-
-
-SET_TIME = _structure(types.SetTime, _window, clock_window)

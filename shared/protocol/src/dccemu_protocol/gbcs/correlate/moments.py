@@ -15,7 +15,7 @@ from ..times import CosemDate, CosemTime
 from ..zcl import FieldValue, ZclDate
 from .asked import Asked, instant
 from .meaning import Group, Plain, Said
-from .result import Unshaped
+from .result import REQUEST_UNREADABLE, CorrelationError, Unshaped
 
 NOW = "now"
 NEVER = "never (cancelled)"
@@ -95,7 +95,11 @@ def _part(date: Asked, name: str) -> Said:
         return Said(LAST, choice.place)
     if choice.name == "SecondLastDayOfMonth":
         return Said(SECOND_LAST, choice.place)
-    return choice.said("") if choice.name.startswith("Specified") else Said(None, choice.place)
+    if choice.name.startswith("Specified"):
+        return choice.said("")
+    if "NonSpecified" not in choice.name:
+        raise CorrelationError(REQUEST_UNREADABLE, f"{choice.name} is no part of a date", place=choice.place)
+    return Said(None, choice.place)
 
 
 # -- what a DLMS value says ------------------------------------------------------------------------------------------

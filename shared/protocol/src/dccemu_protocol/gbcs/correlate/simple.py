@@ -10,6 +10,7 @@ from ..datum import Datum
 from ..zcl import FieldValue
 from . import datums
 from .asked import Asked, decimal, instant, integer
+from .commands import DlmsPart, put
 from .comparer import Comparer
 from .datums import Shape
 from .meaning import Plain, Said
@@ -43,6 +44,11 @@ def word(asked: Asked, path: str, words: Mapping[str, Plain]) -> Said:
 def worded(shape: Shape, path: str, words: Mapping[str, Plain]) -> Comparer[Datum]:
     """One datum for one of several words."""
     return Comparer(shape, lambda asked: word(asked, path, words))
+
+
+def activations(*places: tuple[int, str, int]) -> tuple[DlmsPart, ...]:
+    """Activation times of class, OBIS code and attribute."""
+    return tuple(put(class_id, obis, attribute, ACTIVATION) for class_id, obis, attribute in places)
 
 
 # -- GBZ fields ------------------------------------------------------------------------------------------------------
