@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from dccemu_runtime import collector
 from dccemu_runtime.bus.connect import connect
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.entropy import Entropy
@@ -56,6 +57,7 @@ class Suite:
         """Bring everything up; returns when every service is ready."""
         self._database_url = self._options.database or await self._local_database()
         await self._bring_up()
+        collector.settle()
 
     async def _local_database(self) -> str:
         server = LocalPostgres(self._options.data / "database")
