@@ -70,10 +70,10 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     if scenario is not None:
         await seeding.seed_once(scenario)
     requests = Requests(records, journal, dcc, clock, entropy)
-    answers = Answers(records, journal, clock, entropy)
+    certificates = DeviceCertificates(database, runtime)
+    answers = Answers(records, journal, clock, entropy, certificates.has)
     administration = Administration(database, records, dcc, clock)
     feeds = Feeds(database, records, clock, entropy, check_digits=settings.check_digits)
-    certificates = DeviceCertificates(database, runtime)
     hubs = Hubs(database, records, dcc, clock, certificates.has)
     products = Products(database, records, clock)
     parties = Parties(database, records, clock, entropy, settings.registry_entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from dccemu_contracts.inventory import DeviceFact
@@ -15,6 +15,7 @@ NETWORK_CERTIFICATES = "network operator certificates"
 ORGANISATION_CERTIFICATE = "an Organisation Certificate replaced"
 SIGNING_KEY = "digital signing key regenerated"
 AGREEMENT_KEY = "key agreement key regenerated"
+DEVICE_CERTIFICATES = "Device Certificates in the repository"
 
 DUTIES: Mapping[str, tuple[str, ...]] = {
     "ESME": (NETWORK_CERTIFICATES, ORGANISATION_CERTIFICATE, SIGNING_KEY, AGREEMENT_KEY),
@@ -57,3 +58,11 @@ def check_network_cells(ledger: Ledger, device: DeviceFact) -> None:
     elif registered:
         note = f"cells hold {', '.join(sorted(held)) or 'nobody'}, registered is {', '.join(sorted(registered))}"
         ledger.duties.append(DutyMark(device.device, NETWORK_CERTIFICATES, done=False, note=note))
+
+
+def check_device_certificates(ledger: Ledger, has_certificates: Callable[[str], bool]) -> None:
+    """Flag Devices that became Commissioned without the certificates that their type must hold (checklist B9)."""
+    for entry in ledger.history:
+        if entry.new == "Commissioned" and not has_certificates(entry.device):
+            note = "commissioned without certificates for signing and key agreement"
+            ledger.duties.append(DutyMark(entry.device, DEVICE_CERTIFICATES, done=False, note=note))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_contracts.inventory import CommandOutcome
@@ -12,6 +14,7 @@ from dccemu_runtime.entropy import Entropy
 from dccemu_runtime.journal import Check, Entry, Journal
 
 from ..adapters.records import Records
+from ..domain.duties import check_device_certificates
 from ..domain.ledger import Cause, Ledger
 from ..domain.outcomes import apply_outcome
 
@@ -21,8 +24,16 @@ _OTHERS = ("DeviceID", "OtherDeviceID", "OldCHFID", "OldGPFID")
 class Answers:
     """Applies CommandOutcomes."""
 
-    def __init__(self, records: Records, journal: Journal, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        records: Records,
+        journal: Journal,
+        clock: Clock,
+        entropy: Entropy,
+        has_certificates: Callable[[str], bool],
+    ) -> None:
         self._records = records
+        self._has_certificates = has_certificates
         self._journal = journal
         self._clock = clock
         self._entropy = entropy
@@ -33,6 +44,7 @@ class Answers:
         ledger = await self._ledger(connection, outcome)
         try:
             apply_outcome(ledger, outcome, await self._records.products(connection))
+            check_device_certificates(ledger, self._has_certificates)
         except ProtocolError as error:
             failure = error
         else:
