@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dccemu.story.player import Player, StoryFailed
-from dccemu_contracts.scenario import parse_scenario
+from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_sdk.session import Dcc
 from dccemu_sdk.stack import Stack
 
 FILE = Path(__file__).resolve().parents[2] / "deploy" / "scenarios" / "life-of-a-home.yaml"
+METER = "00-DB-12-34-56-78-90-C0"
 
 
-@pytest.mark.parametrize("topology", [(), ("--isolated",)], ids=["one process", "isolated"])
-def test_the_story_comes_out_as_it_says(topology: tuple[str, ...]) -> None:
-    scenario = parse_scenario(FILE.read_text("utf-8"))
-    stack = Stack(("--scenario", str(FILE), *topology), timeout=120)
-    lines: list[str] = []
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    """The story as it is shipped."""
+    return parse_scenario(FILE.read_text("utf-8"))
+
+
+@pytest.fixture(
+    params=[(), pytest.param(("--isolated",), marks=pytest.mark.nightly)], ids=["one process, minted", "isolated"]
+)
+def house(request: pytest.FixtureRequest) -> Iterator[Dcc]:
+    """A suite with nothing in its inventory: this test changes it for good."""
+    stack = Stack(("--scenario", str(FILE), *request.param), timeout=120)
     try:
         with Dcc(stack.start()) as dcc:
-            assert Player(dcc, scenario, lines.append).play() == len(scenario.story)
-            wrong = scenario.model_copy(update={"story": scenario.story[-1:]})
-            dcc.admin.call("PUT", "/admin/inventory/devices/00-DB-12-34-56-78-90-C0", {"status": "Pending"})
-            with pytest.raises(StoryFailed, match="status is 'Pending', should be 'Decommissioned'"):
-                Player(dcc, wrong, lines.append).play()
+            yield dcc
     finally:
         stack.close()
+
+
+def test_the_story_comes_out_as_it_says(house: Dcc, scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = Player(house, scenario).play()
+
+    assert summary.steps == len(scenario.story)
+    with capsys.disabled():
+        print(f" installation {summary.chapters['Installation']:.2f} s, in all {summary.seconds:.2f} s", end=" ")
+    last = scenario.model_copy(update={"story": scenario.story[-1:]})
+    house.admin.call("PUT", f"/admin/inventory/devices/{METER}", {"status": "Pending"})
+    with pytest.raises(StoryFailed, match="step 1 .*status is 'Pending', should be 'Decommissioned'"):
+        Player(house, last).play()

@@ -60,6 +60,14 @@ class AdminStep(Part):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class CertifyStep(Part):
+    """Ask the SMKI's ad hoc web service for the certificate of a Device's signing request, as a Party."""
+
+    party: str = Field(description="Party ID of an Authorised Subscriber.")
+    csr: str = Field(description="Name under which the signing request (DER) was kept.")
+    keep: str = Field(description="Name under which to keep the certificate.")
+
+
 class AwaitStep(Part):
     """Wait, at most ``within`` seconds, until a Device's record or a User's mailbox shows something."""
 
@@ -72,17 +80,22 @@ class AwaitStep(Part):
 
 
 class StoryStep(Part):
-    """One step: text to print, and exactly one of the things to do (or none: a heading)."""
+    """One step: text to print, and exactly one of the things to do (or none: a heading).
 
+    ``chapter`` begins a part of the story; the player tells how long each took.
+    """
+
+    chapter: str = ""
     say: str = ""
     send: SendStep | None = None
     admin: AdminStep | None = None
+    certify: CertifyStep | None = None
     wait: AwaitStep | None = None
     advance: str | None = Field(default=None, description="ISO 8601 duration by which the Clock moves on.")
 
     @model_validator(mode="after")
     def _one_thing(self) -> StoryStep:
-        things = [self.send, self.admin, self.wait, self.advance]
+        things = [self.send, self.admin, self.certify, self.wait, self.advance]
         if sum(thing is not None for thing in things) > 1:
             raise ValueError("a step does one thing")
         return self

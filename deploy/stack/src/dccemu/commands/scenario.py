@@ -16,6 +16,7 @@ from dccemu_sdk.session import Dcc
 from dccemu_sdk.stack import Stack, State
 
 from ..story.player import Player, StoryFailed
+from ..story.telling import Lines, Prose
 from .suite import AdminUrl, StateFile, running_suite
 
 app = typer.Typer(no_args_is_help=True, help="Scenario files: what a suite begins with, and stories to play on it.")
@@ -62,7 +63,7 @@ def play(
     with contextlib.ExitStack() as opened:
         try:
             dcc = opened.enter_context(Dcc(_suite(file, state, admin, isolated, opened)))
-            Player(dcc, scenario, typer.echo).play()
+            Player(dcc, scenario, (Lines if as_json else Prose)(typer.echo)).play()
         except (StoryFailed, SdkError, ProtocolError, httpx.TransportError, OSError) as error:
             typer.echo(f"{file}: {error or type(error).__name__}", err=True)
             raise typer.Exit(1) from None

@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias
 from xml.sax.saxutils import escape
 
 from dccemu_protocol import catalogue
@@ -16,7 +15,8 @@ from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Keystore, SmkiCertificate, Usage
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+from .paths import Json
+
 _DURATION = re.compile(
     r"(?P<sign>-?)P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?\Z"
 )

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
 from dccemu_contracts.scenario import Scenario
-from dccemu_contracts.story import AdminStep, AwaitStep, SendStep, StoryStep
-from dccemu_protocol.duis import DuisResponse
+from dccemu_contracts.story import AdminStep, CertifyStep, SendStep, StoryStep
+from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import SmkiCertificate, parse_pem
-from dccemu_sdk.errors import GatewayError
+from dccemu_sdk.decode import describe
+from dccemu_sdk.errors import GatewayError, SdkError
 from dccemu_sdk.session import Dcc
-from dccemu_sdk.user import User
+from dccemu_sdk.smki import Directory
+from dccemu_sdk.user import Outcome, User
 
-from .filling import Filling, Json, duration
+from .device_csr import certify
+from .filling import Filling, duration
+from .paths import Json, at
+from .telling import Silent, Summary, Teller, Told, answer_line, refusal_line, short
+from .waiting import Watch
 
-Echo = Callable[[str], None]
-_POLL_SECONDS = 0.02
+_LISTENERS = frozenset({"IS", "ES", "GS", "ED", "GT", "RSA", "OU"})
+_ANSWER_SECONDS = 30.0
 
 
 class StoryFailed(Exception):
@@ -38,21 +45,22 @@ class Player:
         The suite and the Users' keys.
     scenario
         With its story.
-    echo
-        Called with each line to show.
+    teller
+        Hears of each step.
     """
 
-    def __init__(self, dcc: Dcc, scenario: Scenario, echo: Echo = print) -> None:
+    def __init__(self, dcc: Dcc, scenario: Scenario, teller: Teller | None = None) -> None:
         self._dcc = dcc
         self._scenario = scenario
-        self._echo = echo
+        self._teller = teller if teller is not None else Silent()
         self._users: dict[str, User] = {}
-        self._alerts_used: set[str] = set()
+        self._directory = dcc.directory
+        self._watch = Watch(dcc.admin, self._user)
         self.kept: dict[str, str] = {}
         self._filling = Filling(dcc.store, self._issuers, self._now, self.kept)
 
-    def play(self) -> int:
-        """Play every step; gives how many there were.
+    def play(self) -> Summary:
+        """Play every step.
 
         Raises
         ------
@@ -62,26 +70,39 @@ class Player:
         for party in self._scenario.parties:
             for user in party.users:
                 # Every User listens from the beginning: others' steps may tell it something.
-                if user.gateway_user and {"IS", "ES", "GS", "ED", "GT", "RSA", "OU"} & set(user.statuses):
+                if user.gateway_user and _LISTENERS & set(user.statuses):
                     self._user(user.user)
+        chapter, chapters, began = "", dict[str, float](), time.monotonic()
         for number, step in enumerate(self._scenario.story, start=1):
-            if step.say:
-                self._echo(f"{number:3d}  {step.say}")
-            failure = self._step(step)
-            if failure:
-                raise StoryFailed(number, step, failure)
-        return len(self._scenario.story)
+            chapter = step.chapter or chapter
+            at_step = time.monotonic()
+            self._teller.begin(number, chapter, step.say)
+            told = self._step(step)
+            taken = time.monotonic() - at_step
+            chapters[chapter] = chapters.get(chapter, 0.0) + taken
+            self._teller.end(number, told, taken)
+            if told.failure is not None:
+                raise StoryFailed(number, step, told.failure)
+        summary = Summary(len(self._scenario.story), time.monotonic() - began, chapters)
+        self._teller.close(summary)
+        return summary
 
-    def _step(self, step: StoryStep) -> str | None:
-        if step.send is not None:
-            return self._send(step.send)
-        if step.admin is not None:
-            return self._admin(step.admin)
-        if step.wait is not None:
-            return self._wait(step.wait)
-        if step.advance is not None:
-            self._dcc.admin.advance(duration(step.advance).total_seconds())
-        return None
+    def _step(self, step: StoryStep) -> Told:
+        try:
+            if step.send is not None:
+                return self._send(step.send)
+            if step.admin is not None:
+                return self._admin(step.admin)
+            if step.certify is not None:
+                return self._certify(step.certify)
+            if step.wait is not None:
+                return self._watch.wait(step.wait)
+            if step.advance is not None:
+                now = self._dcc.admin.advance(duration(step.advance).total_seconds())["now"]
+                return Told([f"= the Clock shows {now}"], {"advance": step.advance, "now": now})
+        except (SdkError, ProtocolError) as error:
+            return Told().fail(str(error))
+        return Told()
 
     def _user(self, eui: str) -> User:
         if eui not in self._users:
@@ -97,115 +118,99 @@ class Player:
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
-    def _send(self, step: SendStep) -> str | None:
+    def _send(self, step: SendStep) -> Told:
         target = step.target or self._scenario.dcc.broker
         body = cast(dict[str, Json], dict(step.body))
         if step.execute is not None:
             name, content = next(iter(body.items()))
-            first: dict[str, Json] = {"ExecutionDateTime": self._instant(step.execute)}
+            first: dict[str, Json] = {"ExecutionDateTime": _instant(step.execute)}
             body = {name: {**first, **cast(dict[str, Json], content or {})}}
+        body = cast(dict[str, Json], self._filling.value(body))
         document = self._filling.document(step.as_user, target, step.srv, step.command_variant, body)
-        outcome = self._user(step.as_user).send(document, local=step.signed_variant == 6, timeout=30)
-        codes = " ".join(answer.response_code for answer in outcome.answers)
-        self._echo(f"     {step.srv} from {step.as_user} to {target}: {codes}")
-        if step.synchronous is not None and outcome.answers[0].response_code != step.synchronous:
-            return f"answered {codes}, the HTTP reply should be {step.synchronous}"
-        if outcome.code != step.expect and {outcome.code, step.expect} != {"I0", "I99"}:
-            return f"answered {codes}, should be {step.expect}: {self._why(str(outcome.request_id))}"
-        described = self._dcc.describe(outcome)[-1] if step.keep else {}
-        for name, path in step.keep.items():
-            self.kept[name] = str(_at(cast(Json, described), path))
+        told = Told([f"> {step.srv} as {step.as_user} to {target if step.target else 'the DCC'}: {short(body)}"])
+        told.whole = {"send": {"as": step.as_user, "to": target, "srv": step.srv, "document": document.decode()}}
+        local = step.signed_variant == 6
+        outcome = self._user(step.as_user).send(document, local=local, timeout=_ANSWER_SECONDS)
+        answers = [cast(dict[str, Json], describe(answer, self._directory)) for answer in outcome.answers]
+        told.whole |= {"request_id": str(outcome.request_id), "answers": cast(Json, answers)}
+        told.lines += [answer_line(answer) for answer in answers]
+        why = self._why(outcome) if outcome.last.is_error else None
+        if why:
+            told.lines.append(f"  {why}")
+        told.failure = _differs(step, [str(answer["code"]) for answer in answers], why) or _not_genuine(answers)
+        for name, path in step.keep.items() if told.failure is None else ():
+            self._keep(told, name, answers[-1], path)
+        return told
+
+    def _why(self, outcome: Outcome) -> str | None:
+        """What the journal says of a refusal."""
+        for entry in self._dcc.admin.journal(request_id=str(outcome.request_id)):
+            found = refusal_line(cast(list[Mapping[str, Json]], entry.get("checks") or []))
+            if found is not None:
+                return found
         return None
 
-    def _instant(self, text: str) -> Json:
-        return {"$now": text} if text.lstrip("-").startswith("P") else text
+    def _keep(self, told: Told, name: str, answer: Json, path: str) -> None:
+        found = at(answer, path)
+        if found is None or isinstance(found, dict | list):
+            told.fail(f"there is no text at {path} of the answer to keep as {name}: {short(answer)}")
+            return
+        self.kept[name] = str(found)
 
-    def _why(self, request_id: str) -> str:
-        """What the journal says of a refusal."""
-        for entry in self._dcc.admin.journal(request_id=request_id):
-            checks = cast(list[dict[str, Json]], entry.get("checks") or [])
-            for check in checks:
-                if not check.get("passed"):
-                    return f"{check.get('rule')}: expected {check.get('expected')}, got {check.get('got')}"
-        return "the journal says no more"
+    # -- the world around the gateway ---------------------------------------------------------------------------------
 
-    # -- admin --------------------------------------------------------------------------------------------------------
-
-    def _admin(self, step: AdminStep) -> str | None:
+    def _admin(self, step: AdminStep) -> Told:
         path = self._filling.text(step.path)
         body = self._filling.value(cast(Json, step.json_body)) if step.json_body is not None else None
+        told = Told([f"> {step.method} {path}{'' if body is None else f' {short(body)}'}"])
+        told.whole = {"admin": {"method": step.method, "path": path, "json": body}}
         try:
-            answer = self._dcc.admin.call(step.method, path, body)
-            status = 200
+            answer, status = self._dcc.admin.call(step.method, path, body), 200
         except GatewayError as error:
-            answer, status = None, error.status
-            if step.expect < 400:
-                return f"{step.method} {path}: {error}"
-        self._echo(f"     {step.method} {path}")
-        if step.expect >= 400 and status != step.expect:
-            return f"{step.method} {path} answered {status}, should be {step.expect}"
+            answer, status = error.detail, error.status
+        told.whole["answer"] = answer
+        if (status if status >= 400 else 200) != (step.expect if step.expect >= 400 else 200):
+            return told.fail(f"{step.method} {path} answered {status}, should be {step.expect}: {short(answer)}")
         for place, wanted in step.check.items():
-            found = _at(answer, place)
+            found = at(answer, place)
             if found != wanted:
-                return f"{path}: {place} is {found!r}, should be {wanted!r}"
+                return told.fail(f"{path}: {place} is {found!r}, should be {wanted!r}")
+            told.lines.append(f"< {place} is {found}")
         for name, place in step.keep.items():
-            self.kept[name] = str(_at(answer, place))
-        return None
+            self._keep(told, name, answer, place)
+        return told
 
-    # -- waiting ------------------------------------------------------------------------------------------------------
-
-    def _wait(self, step: AwaitStep) -> str | None:
-        deadline = time.monotonic() + step.within
-        detail = "nothing to wait for"
-        while True:
-            if step.device is not None:
-                detail = self._device_differs(step)
-            elif step.user is not None and step.alert is not None:
-                detail = "" if self._alert(step) else f"{step.user} has no Alert {step.alert}"
-            if not detail:
-                shown = f"{step.device} is {step.status}" if step.device else f"{step.user} got Alert {step.alert}"
-                self._echo(f"     {shown}")
-                return None
-            if time.monotonic() > deadline:
-                return f"after {step.within} s: {detail}"
-            time.sleep(_POLL_SECONDS)
-
-    def _device_differs(self, step: AwaitStep) -> str:
-        # The gateway's own copy: what the next request will be judged by.
-        try:
-            record = self._dcc.admin.call("GET", f"/admin/gateway/records/{step.device}")
-        except GatewayError as error:
-            return str(error)
-        if step.status is not None and _at(record, "status") != step.status:
-            return f"{step.device} is {_at(record, 'status')}, not {step.status}"
-        for place, wanted in step.where.items():
-            found = _at(record, place)
-            if found != wanted:
-                return f"{place} of {step.device} is {found!r}, not {wanted!r}"
-        return ""
-
-    def _alert(self, step: AwaitStep) -> bool:
-        """Find a DCC Alert of that code that no earlier step has waited for."""
-        receiver = self._user(cast(str, step.user)).receiver
-        assert receiver is not None
-        for answer in receiver.responses:
-            identity = f"{step.user} {answer.response_id}"
-            if answer.alert_code == step.alert and identity not in self._alerts_used and self._fits(answer, step.where):
-                self._alerts_used.add(identity)
-                return True
-        return False
-
-    def _fits(self, answer: DuisResponse, where: Mapping[str, object]) -> bool:
-        return all(_at(cast(Json, answer.content), place) == wanted for place, wanted in where.items())
+    def _certify(self, step: CertifyStep) -> Told:
+        if step.csr not in self.kept:
+            return Told().fail(f"nothing was kept as {step.csr!r}")
+        request = bytes.fromhex(self.kept[step.csr])
+        certificate = certify(self._dcc.state.smki, step.party, request)
+        self.kept[step.keep] = base64.b64encode(certificate).decode()
+        # The Device has another key from now on: what is known of its certificates is out of date.
+        self._directory = Directory(self._dcc.store, self._dcc.repository)
+        lines = [
+            f"> {step.party} to the SMKI: a signing request of {len(request)} octets",
+            f"< SUCCESS: a certificate of {len(certificate)} octets",
+        ]
+        return Told(lines, {"certify": {"party": step.party}, "certificate": self.kept[step.keep]})
 
 
-def _at(value: Json, path: str) -> Json:
-    """Follow a dotted path through names and list places; nothing there is None."""
-    for part in path.split(".") if path else ():
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.lstrip("-").isdigit() and -len(value) <= int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
+def _instant(text: str) -> Json:
+    return {"$now": text} if text.lstrip("-").startswith("P") else text
+
+
+def _differs(step: SendStep, codes: list[str], why: str | None) -> str | None:
+    if step.synchronous is not None and codes[0] != step.synchronous:
+        return f"answered {' '.join(codes)}, the HTTP reply should be {step.synchronous}"
+    if codes[-1] != step.expect and {codes[-1], step.expect} != {"I0", "I99"}:
+        return f"answered {' '.join(codes)}, should be {step.expect}: {why or 'the journal says no more'}"
+    return None
+
+
+def _not_genuine(answers: list[dict[str, Json]]) -> str | None:
+    """What a User would notice: a Device's message that is not what it seems."""
+    for answer in answers:
+        for name in ("mac", "signature"):
+            if at(answer, f"gbcs.{name}") == "invalid":
+                return f"the {name} of the GBCS message in the answer is invalid"
+    return None
