@@ -246,7 +246,7 @@ class Scenario(Section):
         return {PARTY_NAMES[name]: eui for name, eui in {**own, **device.credentials}.items()}
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
     """YAML as JSON would have it: dates and times stay text, so that one schema fits both."""
 
 
