@@ -64,7 +64,7 @@ class Operation:
     ``sql`` takes an array for each column (``unnest($1::text[], ...)``). ``key`` gives the columns that identify a
     row: of several rows with one key in a transaction the last wins, because a statement may touch a row once only.
     ``committed`` is called with the rows after the commit. ``copied`` names table and columns of a plain insert: its
-    rows go by COPY, which costs both ends about half of ``unnest``; ``sql`` is for whoever has one row and a connection.
+    rows go by COPY, which costs both ends about half of ``unnest``; ``sql`` serves who has one row and a connection.
     """
 
     name: str
