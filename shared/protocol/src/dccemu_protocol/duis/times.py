@@ -44,5 +44,4 @@ def _offset(zone: str | None) -> timedelta:
 
 def write_date_time(at: datetime) -> str:
     """Write UTC with milliseconds and ``Z``, the form of the published samples (duis.md section 2)."""
-    at = at.astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
