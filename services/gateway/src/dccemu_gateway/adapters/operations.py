@@ -102,7 +102,7 @@ def claim_request(examination: Examination, kind: Kind, state: RequestState, doc
         _CLAIM_REQUEST,
         (
             examination.request_text,
-            kind.value,
+            kind,
             examination.user_text,
             examination.device_text,
             request.service_reference_variant,
@@ -110,7 +110,7 @@ def claim_request(examination: Examination, kind: Kind, state: RequestState, doc
             request.schema_version,
             request.command_variant,
             examination.role,
-            state.value,
+            state,
             examination.at,
             request.execution_date_time,
             document,
@@ -120,7 +120,7 @@ def claim_request(examination: Examination, kind: Kind, state: RequestState, doc
 
 def move_request(request_id: str, kind: str, state: RequestState) -> Write:
     """A new state of a request that waited."""
-    return Write(_MOVE_REQUEST, (request_id, kind, state.value))
+    return Write(_MOVE_REQUEST, (request_id, kind, state))
 
 
 def insert_command(command: Command, payload: bytes) -> Write:
@@ -140,7 +140,7 @@ def insert_command(command: Command, payload: bytes) -> Write:
             command.originator,
             command.counter,
             command.message_code,
-            command.state.value,
+            command.state,
             command.sent_at,
             command.expires_at,
             command.execution_at,
@@ -152,7 +152,7 @@ def insert_command(command: Command, payload: bytes) -> Write:
 
 def move_command(command: Command) -> Write:
     """The new state of a Command."""
-    return Write(_MOVE_COMMAND, (command.id, command.state.value, command.expires_at, json.dumps(command.extra)))
+    return Write(_MOVE_COMMAND, (command.id, command.state, command.expires_at, json.dumps(command.extra)))
 
 
 def claim_answer(command_id: str) -> Claim:
@@ -243,7 +243,7 @@ class DeliveryRows:
                 delivery.document,
                 delivery.created_at,
                 delivery.due_at,
-                delivery.state.value,
+                delivery.state,
             ),
         )
 
@@ -254,7 +254,7 @@ class DeliveryRows:
 
 def delivered(delivery: Delivery, at: datetime) -> Write:
     """The delivery was taken."""
-    return Write(_DELIVERED, (delivery.id, DeliveryState.DELIVERED.value, delivery.attempts, at))
+    return Write(_DELIVERED, (delivery.id, DeliveryState.DELIVERED, delivery.attempts, at))
 
 
 def not_taken(delivery: Delivery, error: str) -> Write:
