@@ -219,3 +219,23 @@ async def test_the_inbox_forgets_what_is_older_than_its_retention(database: Data
     async with database.transaction() as connection:
         assert await inbox.accept(connection, "old", "sm-wan")
         assert not await inbox.accept(connection, "new", "sm-wan")
+
+
+async def test_after_a_start_what_was_taken_before_does_not_reach_the_handler(
+    database: Database, memory_bus: MemoryBus
+) -> None:
+    await prepared(database)
+    batch = [message_of(command(number)) for number in range(3)]
+    before = await consume(memory_bus, database, "sm-wan", {DeviceCommand: fast})
+    await before.handle(batch)
+    await before.stop()
+    handled: list[str] = []
+
+    async def noting(unit: OpenUnit, message: DeviceCommand) -> None:
+        handled.append(message.id)
+
+    again = await consume(memory_bus, database, "sm-wan", {DeviceCommand: noting})
+    await again.handle([*batch, message_of(command(3))])
+    await again.stop()
+
+    assert handled == ["command-3"]

@@ -91,6 +91,7 @@ class Consumer:
         self._handlers: dict[str, dict[str, tuple[type[Contract], Any, bool]]] = {}
         self._counters: dict[tuple[str, str], Counter] = {}
         self._subscription: Subscription | None = None
+        self._repeats = True
         self._forgetting: asyncio.Task[None] | None = None
 
     def on(
@@ -126,17 +127,29 @@ class Consumer:
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Handle a batch from the bus: keys side by side, the messages of one key in order."""
+        taken: set[str] = set()
+        if self._repeats:
+            # After a start, and while the bus repeats itself, one question finds what has been dealt with.
+            taken = await inbox.taken(self._database, [message.id for message in batch], self._group)
+            self._repeats = bool(taken)
         chains: dict[tuple[str, str], list[Message]] = {}
         for message in batch:
+            if message.id in taken:
+                self._count(message.topic, "repeated")
+                continue
             chains.setdefault((message.topic, message.key), []).append(message)
         await asyncio.gather(*(self._chain(chain) for chain in chains.values()))
 
     async def _chain(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            outcome = (message.topic, await self._one(message))
-            if outcome not in self._counters:
-                self._counters[outcome] = HANDLED.labels(self._group, *outcome)
-            self._counters[outcome].inc()
+            outcome = await self._one(message)
+            self._repeats = self._repeats or outcome == "repeated"
+            self._count(message.topic, outcome)
+
+    def _count(self, topic: str, outcome: str) -> None:
+        if (topic, outcome) not in self._counters:
+            self._counters[topic, outcome] = HANDLED.labels(self._group, topic, outcome)
+        self._counters[topic, outcome].inc()
 
     async def _one(self, message: Message) -> str:
         try:
