@@ -88,6 +88,7 @@ class Isolated:
         fixed |= {p.setting: urls[p.listener] for p in PORTS.values() if p.service == name and p.listener in urls}
         ports = {setting: url.rsplit(":", 1)[1] for setting, url in fixed.items()}
         child = self.supervisor.children[name]
+        child.came_up = event["event"] == "ready"
         child.environment = {**child.environment, **environment(name, ports)}
 
     def unready(self) -> list[str]:

@@ -1,7 +1,8 @@
 """A process for each service, started, watched and started again when it dies.
 
 The supervisor ends only processes that it started, by their process id. A process that dies is started again at once;
-one that dies again and again waits longer before each start, so that a broken service does not take the machine.
+one that dies again and again before it has come up waits longer before each start, so that a broken service does not
+take the machine.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ STOP_SECONDS = 4.0
 class Child:
     """One supervised process: its command, its environment and the process of the moment.
 
-    ``on_line`` hears every line of the process's standard output; its standard error goes to ours.
+    ``on_line`` hears every line of the process's standard output; its standard error goes to ours. Whoever hears that
+    the process of the moment is ready sets ``came_up``.
     """
 
     name: str
@@ -36,10 +38,12 @@ class Child:
     on_line: Callable[[bytes], None] | None = None
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
+    came_up: bool = False
     pids: list[int] = field(default_factory=list)
 
     async def spawn(self) -> asyncio.subprocess.Process:
         """Start the process in a session of its own, so that a terminal's Ctrl-C reaches the supervisor only."""
+        self.came_up = False
         self.process = await asyncio.create_subprocess_exec(
             *self.command,
             env={**os.environ, **self.environment},
@@ -85,7 +89,8 @@ class Supervisor:
             if self._stopping:
                 return
             lived = loop.time() - began
-            pause = 0.0 if lived > QUICK_DEATH_SECONDS else min(LONGEST_PAUSE_SECONDS, max(0.2, pause * 2))
+            well = child.came_up or lived > QUICK_DEATH_SECONDS
+            pause = 0.0 if well else min(LONGEST_PAUSE_SECONDS, max(0.2, pause * 2))
             log.warning("service died, starting it again", service=child.name, status=status, pause_seconds=pause)
             await asyncio.sleep(pause)
             if self._stopping:
