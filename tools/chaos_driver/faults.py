@@ -67,13 +67,15 @@ FAULTS: Mapping[str, Fault] = {
 }
 
 
-async def strike_until(fault: Fault, house: House, record: Record, rng: random.Random, stop: asyncio.Event) -> None:
-    """Strike again and again; each that found its target is written down.
+async def strike_until(
+    fault: Fault, house: House, record: Record, rng: random.Random, stop: asyncio.Event, most: int | None
+) -> None:
+    """Strike again and again; each that found its target is written down. ``most``: so often at most.
 
     Between strikes the pause passes and the system takes requests again: a part that is down already proves nothing.
     """
     assert fault.strike is not None
-    while not stop.is_set():
+    while not stop.is_set() and (most is None or len(record.faults) < most):
         acknowledged, answered = record.acknowledged + RECOVERED, len(record.answered)
         answered += RECOVERED if rng.random() < ANSWERED_TOO else 0
         due = time.monotonic() + rng.uniform(*fault.pause)

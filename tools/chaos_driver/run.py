@@ -61,7 +61,7 @@ async def run(
             striking = None
             if fault.strike is not None:
                 rng = random.Random(seed)
-                striking = asyncio.create_task(strike_until(fault, house, user.record, rng, stop))
+                striking = asyncio.create_task(strike_until(fault, house, user.record, rng, stop, strikes))
             await user.run(seconds, is_enough)
             stop.set()
             if striking is not None:
