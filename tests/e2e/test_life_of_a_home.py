@@ -23,7 +23,7 @@ def scenario() -> Scenario:
 
 
 @pytest.fixture(
-    params=[(), pytest.param(("--isolated",), marks=pytest.mark.nightly)], ids=["one process, minted", "isolated"]
+    params=[(), pytest.param(("--isolated",), marks=pytest.mark.isolated)], ids=["one process, minted", "isolated"]
 )
 def house(request: pytest.FixtureRequest) -> Iterator[Dcc]:
     """A suite with nothing in its inventory: this test changes it for good."""
@@ -43,5 +43,5 @@ def test_the_story_comes_out_as_it_says(house: Dcc, scenario: Scenario, capsys: 
         print(f" installation {summary.chapters['Installation']:.2f} s, in all {summary.seconds:.2f} s", end=" ")
     last = scenario.model_copy(update={"story": scenario.story[-1:]})
     house.admin.call("PUT", f"/admin/inventory/devices/{METER}", {"status": "Pending"})
-    with pytest.raises(StoryFailed, match="step 1 .*status is 'Pending', should be 'Decommissioned'"):
+    with pytest.raises(StoryFailed, match=r"step 1 .*status is 'Pending', should be 'Decommissioned'"):
         Player(house, last).play()

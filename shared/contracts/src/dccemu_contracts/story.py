@@ -55,6 +55,7 @@ class AdminStep(Part):
     text: str | None = None
     expect: int = 200
     check: dict[str, Any] = Field(default={}, description="Dotted path in the answer to the value it must have.")
+    within: float = Field(default=0.0, description="Seconds during which to ask again until the checks hold.")
     keep: dict[str, str] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)

@@ -22,7 +22,7 @@ from .device_csr import certify
 from .filling import Filling, duration
 from .paths import Json, at
 from .telling import Silent, Summary, Teller, Told, answer_line, refusal_line, short
-from .waiting import Watch
+from .waiting import POLL_SECONDS, Watch
 
 _LISTENERS = frozenset({"IS", "ES", "GS", "ED", "GT", "RSA", "OU"})
 _ANSWER_SECONDS = 30.0
@@ -164,21 +164,26 @@ class Player:
         body = self._filling.value(cast(Json, step.json_body)) if step.json_body is not None else None
         told = Told([f"> {step.method} {path}{'' if body is None else f' {short(body)}'}"])
         told.whole = {"admin": {"method": step.method, "path": path, "json": body}}
-        try:
-            answer, status = self._dcc.admin.call(step.method, path, body), 200
-        except GatewayError as error:
-            answer, status = error.detail, error.status
+        deadline = time.monotonic() + step.within
+        while True:
+            answer, status = self._call(step.method, path, body)
+            wrong = _admin_differs(step, path, answer, status)
+            if wrong is None or time.monotonic() > deadline:
+                break
+            time.sleep(POLL_SECONDS)
         told.whole["answer"] = answer
-        if (status if status >= 400 else 200) != (step.expect if step.expect >= 400 else 200):
-            return told.fail(f"{step.method} {path} answered {status}, should be {step.expect}: {short(answer)}")
-        for place, wanted in step.check.items():
-            found = at(answer, place)
-            if found != wanted:
-                return told.fail(f"{path}: {place} is {found!r}, should be {wanted!r}")
-            told.lines.append(f"< {place} is {found}")
+        if wrong is not None:
+            return told.fail(wrong)
+        told.lines += [f"< {place} is {wanted}" for place, wanted in step.check.items()]
         for name, place in step.keep.items():
             self._keep(told, name, answer, place)
         return told
+
+    def _call(self, method: str, path: str, body: Json) -> tuple[Json, int]:
+        try:
+            return self._dcc.admin.call(method, path, body), 200
+        except GatewayError as error:
+            return error.detail, error.status
 
     def _certify(self, step: CertifyStep) -> Told:
         if step.csr not in self.kept:
@@ -204,6 +209,16 @@ def _differs(step: SendStep, codes: list[str], why: str | None) -> str | None:
         return f"answered {' '.join(codes)}, the HTTP reply should be {step.synchronous}"
     if codes[-1] != step.expect and {codes[-1], step.expect} != {"I0", "I99"}:
         return f"answered {' '.join(codes)}, should be {step.expect}: {why or 'the journal says no more'}"
+    return None
+
+
+def _admin_differs(step: AdminStep, path: str, answer: Json, status: int) -> str | None:
+    if (status if status >= 400 else 200) != (step.expect if step.expect >= 400 else 200):
+        return f"{step.method} {path} answered {status}, should be {step.expect}: {short(answer)}"
+    for place, wanted in step.check.items():
+        found = at(answer, place)
+        if found != wanted:
+            return f"{path}: {place} is {found!r}, should be {wanted!r}"
     return None
 
 

@@ -15,7 +15,7 @@ from dccemu_sdk.user import User
 from .paths import Json, at
 from .telling import Told
 
-_POLL_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 class Watch:
@@ -47,7 +47,7 @@ class Watch:
         while detail := missing(step):
             if time.monotonic() > deadline:
                 return told.fail(f"after {step.within:g} s: {detail}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         told.lines.append(shown)
         return told
 

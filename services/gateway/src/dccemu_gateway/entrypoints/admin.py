@@ -148,6 +148,13 @@ def _record_routes(gateway: Gateway) -> APIRouter:
             raise Problem(404, f"the gateway knows no Device {eui.upper()}", code="UNKNOWN_DEVICE")
         return fact.model_dump(mode="json")
 
+    @router.get("/registrations/{mpxn}", summary="The gateway's own copy of a meter point's registrations")
+    async def registrations(mpxn: str) -> dict[str, Any]:
+        fact = gateway.directory.registration(mpxn)
+        if fact is None:
+            raise Problem(404, f"the gateway knows no meter point {mpxn}", code="UNKNOWN_MPXN")
+        return fact.model_dump(mode="json")
+
     @router.get("/certificates", summary="The gateway's own certificates")
     async def certificates() -> dict[str, Any]:
         return {
