@@ -42,7 +42,7 @@ async def sent(house: House) -> AsyncIterator[list[Contract]]:
     await listening.stop()
 
 
-async def holds_suppliers_certificates(house: House) -> None:
+async def holds_suppliers_certificates(house: House, device: str = DEVICE) -> None:
     cells = [
         {"role": 2, "usage": "digitalSignature", "eui": SUPPLIER},
         {"role": 2, "usage": "keyAgreement", "eui": SUPPLIER},
@@ -53,7 +53,7 @@ async def holds_suppliers_certificates(house: House) -> None:
         "id": uuid.uuid4().hex,
         "at": house.runtime.clock.now(),
         "version": house.next_version(),
-        "device": DEVICE,
+        "device": device,
         "type": "ESME",
         "status": "Commissioned",
         "cells": cells,
@@ -194,3 +194,30 @@ async def test_what_cannot_be_recovered_is_refused(house: House, eventually: Eve
 
     assert nothing.json()["code"] == "NOTHING_TO_RECOVER"
     await eventually(has_no_replacement)
+
+
+async def test_answers_that_come_at_once_close_the_recovery(
+    house: House, sent: list[Contract], eventually: Eventually
+) -> None:
+    devices = [f"00-DB-12-34-56-78-91-{number:02X}" for number in range(8)]
+    for device in devices:
+        await holds_suppliers_certificates(house, device)
+
+    async def all_known() -> bool:
+        reply = await house.admin.post("/admin/smki/recoveries", json={"way": "acb", "user": SUPPLIER})
+        return reply.status_code == 201 and len(reply.json()["commands"]) == len(devices)
+
+    await eventually(all_known)
+
+    def commands() -> list[DeviceCommand]:
+        newest = {one.device: one for one in sent if isinstance(one, DeviceCommand)}
+        return list(newest.values())
+
+    await eventually(lambda: len(commands()) == len(devices))
+    await house.publish(*(answer(command) for command in commands()))
+
+    async def is_closed() -> bool:
+        newest = (await house.admin.get("/admin/smki/recoveries")).json()[0]
+        return bool(newest["status"] == "closed")
+
+    await eventually(is_closed)

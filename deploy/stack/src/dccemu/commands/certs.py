@@ -39,9 +39,12 @@ def export(
         admin = str(json.loads(state.read_text(encoding="utf-8"))["admin"])
     with admin_client(admin) as client:
         count = 0
-        for kind in ("root", "issuing"):
-            for one in certificates(client, kind=kind):
-                count += _write(client, one, out / "ca", f"{_file_name(str(one['issuer']))}-{one['serial']}")
+        authorities = client.call("GET", "/admin/smki/authorities")
+        assert isinstance(authorities, list)
+        for authority in authorities:
+            assert isinstance(authority, dict)
+            write_private(out / "ca" / f"{_file_name(str(authority['name']))}.pem", str(authority["pem"]).encode())
+            count += 1
         for one in certificates(client, kind="organisation"):
             if one["role"] in (1, 4, 5, 6, 137) and one["status"] == "I":
                 count += _write(client, one, out / "dcc", f"role-{one['role']}-{one['usage']}-{one['serial']}")

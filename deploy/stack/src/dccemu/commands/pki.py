@@ -14,7 +14,7 @@ import typer
 
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import keystore
-from dccemu_sdk.admin import AdminClient
+from dccemu_sdk.admin import AdminClient, Json
 from dccemu_sdk.errors import SdkError
 
 from .pki_files import Form, read, write, write_private
@@ -171,6 +171,23 @@ def certificates(client: AdminClient, eui: str | None = None, kind: str | None =
         after = str(page["next"]) if page["next"] else None
         if after is None:
             return
+
+
+@app.command()
+def recover(
+    user: Annotated[str, typer.Argument(help="EUI-64 whose keys are compromised")],
+    way: Annotated[str, typer.Option(help="recovery: the User's newest certificates; acb: the broker's")] = "recovery",
+    device: Annotated[list[str] | None, typer.Option(help="only these Devices (repeatable)")] = None,
+    admin: Admin = ADMIN,
+) -> None:
+    """Replace a User's certificates on its Devices with Commands signed by the Recovery key."""
+    with admin_client(admin) as client:
+        body: dict[str, Json] = {"way": way, "user": user, "devices": list(device or [])}
+        started = client.call("POST", "/admin/smki/recoveries", body)
+        assert isinstance(started, dict)
+        commands = started["commands"]
+        assert isinstance(commands, list)
+        typer.echo(f"recovery {started['id']}: {len(commands)} Commands sent")
 
 
 @app.command()

@@ -121,10 +121,11 @@ async def take_answer(smki: Smki, connection: PoolConnectionProxy, message: Devi
         octets = bytes.fromhex(message.payload)
         outcome = read_outcome(octets)
         status = "done" if outcome is not None and outcome[1] and all(outcome[1]) else "failed"
+    # Locked, so that of the answers that come at once the last one sees that it is the last.
+    recovery = await connection.fetchrow("SELECT way, detail FROM recoveries WHERE id = $1 FOR UPDATE", number)
     row = await connection.fetchrow(_ANSWERED, number, message.device, status, octets)
     if row is None:
         return
-    recovery = await connection.fetchrow("SELECT way, detail FROM recoveries WHERE id = $1", number)
     if status == "done" and recovery is not None:
         way, user = recovery["way"], json.loads(recovery["detail"])["user"]
         await _tell(smki, connection, number, message.device, "done" if way == "recovery" else "placed")
