@@ -97,7 +97,7 @@ async def start(postgres_url: str, tmp_path: Path) -> AsyncIterator[Start]:
         )
         processes.append(process)
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 line = await process.stdout.readline()
                 assert line, "the process ended before it was ready"
@@ -176,3 +176,17 @@ async def test_the_clock_can_start_frozen(start: Start) -> None:
 
     async with httpx.AsyncClient(base_url=urls["admin"]) as client:
         assert await says(client, "now", START.isoformat())
+
+
+async def test_a_process_ends_in_time_though_its_broker_is_gone(start: Start, broker: LocalBroker) -> None:
+    process, urls = await start(bus=broker.address)
+    async with httpx.AsyncClient(base_url=urls["admin"]) as client:
+        while (await client.get("/admin/probe/outbox")).json()["incarnation"] is None:
+            await asyncio.sleep(0.05)
+
+    await broker.kill()
+    before = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+
+    assert await process.wait() == 0
+    assert time.monotonic() - before < 5
