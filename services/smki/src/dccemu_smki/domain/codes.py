@@ -93,4 +93,4 @@ def outcome_of(error: ProtocolError, *, ad_hoc: bool) -> Outcome:
     status, code = CODES.get(error.rule, (ItemStatus.WORKFLOW_ERROR, "WF:AA2"))
     if ad_hoc and status is ItemStatus.INELIGIBLE:
         status, code = ItemStatus.ISSUANCE_ANOMALY, "CA:" + code[3:].replace("AA", "AB")
-    return Outcome(status, code, f"{error.rule}: {error.detail}"[:250])
+    return Outcome(status, code, f"{error.rule}: {error.detail}"[:250].replace("\0", ""))

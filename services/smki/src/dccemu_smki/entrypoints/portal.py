@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from dccemu_protocol.errors import ProtocolError
@@ -23,6 +23,7 @@ from ..usecases.context import LIVE, TEST, Smki
 from ..usecases.devices import answer_portal
 from ..usecases.revoke import reject, revoke
 from ..usecases.subscribers import Subscriber, check_may_submit, check_test_participant
+from .plain import plain_text
 from .subscriber import audited, authenticate
 
 Officer = Annotated[str | None, Query(max_length=64, description="the responsible officer who acts")]
@@ -40,7 +41,7 @@ class RevocationCall(BaseModel):
 
 def router(smki: Smki) -> APIRouter:
     """The routes. A body of a CSR is its text form as the portal accepts it."""
-    routes = APIRouter(prefix="/portal", tags=["portal"])
+    routes = APIRouter(prefix="/portal", tags=["portal"], dependencies=[Depends(plain_text)])
 
     @routes.post("/organisation-requests", status_code=202, summary="Submit an Organisation CSR")
     async def submit(

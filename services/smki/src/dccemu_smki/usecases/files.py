@@ -35,6 +35,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 async def list_file(smki: Smki, kind: str, authority: str | None) -> bytes | None:
     """The newest list in DER: of the live hierarchy's current authority, or of the one named (blanks as hyphens)."""
+    if authority is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,60}", authority):
+        return None
     content: bytes | None = await smki.database.pool.fetchval(_NEWEST, kind, authority, LIVE)
     return content
 

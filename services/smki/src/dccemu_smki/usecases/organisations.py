@@ -104,7 +104,7 @@ async def find(smki: Smki, request_id: int, party: str | None = None) -> asyncpg
     ProtocolError
         ``UNKNOWN_REQUEST``.
     """
-    row = await smki.database.pool.fetchrow(_GET, request_id) if request_id < 2**63 else None
+    row = await smki.database.pool.fetchrow(_GET, request_id) if 0 < request_id < 2**63 else None
     if row is None or (party is not None and row["party"] != party):
         raise _unknown(request_id)
     return row
@@ -143,7 +143,7 @@ def shown(row: asyncpg.Record) -> dict[str, object]:
 
 
 async def _open(connection: PoolConnectionProxy, request_id: int) -> asyncpg.Record:
-    row = await connection.fetchrow(_GET + " FOR UPDATE", request_id) if request_id < 2**63 else None
+    row = await connection.fetchrow(_GET + " FOR UPDATE", request_id) if 0 < request_id < 2**63 else None
     if row is None:
         raise _unknown(request_id)
     if row["status"] != "submitted":

@@ -141,7 +141,7 @@ async def subscriber_of_key(smki: Smki, api_key: str | None) -> Subscriber:
     ProtocolError
         ``NOT_SUBSCRIBER``.
     """
-    if api_key:
+    if api_key and api_key.isprintable():
         row = await smki.database.pool.fetchrow(_GET + "WHERE api_key = $1", api_key)
         if row is not None and hmac.compare_digest(row["api_key"], api_key):
             return Subscriber(*row)

@@ -219,8 +219,10 @@ def _organisation(subject: x509.Name) -> tuple[Eui64, int, str | None]:
         raise _subject(f"OU {unit!r} is not a Remote Party Role of two upper-case hexadecimal digits")
     if not isinstance(identifier, bytes) or len(identifier) != 9 or identifier[0]:
         raise _subject("no x500UniqueIdentifier of 64 bits")
-    if common_name is not None and not (isinstance(common_name, str) and 1 <= len(common_name) <= MAX_COMMON_NAME):
-        raise _subject(f"CN has more than {MAX_COMMON_NAME} characters")
+    if common_name is not None and not (
+        isinstance(common_name, str) and 1 <= len(common_name) <= MAX_COMMON_NAME and common_name.isprintable()
+    ):
+        raise _subject(f"CN is not 1 to {MAX_COMMON_NAME} printable characters")
     return Eui64(identifier[1:]), int(unit, 16), common_name if isinstance(common_name, str) else None
 
 
