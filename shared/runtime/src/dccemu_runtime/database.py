@@ -64,6 +64,7 @@ class Database:
             min_size=2,
             max_size=pool_size,
             command_timeout=30,
+            reset=_as_it_is,
             server_settings={
                 "search_path": f'"{schema}"',
                 "application_name": f"dccemu {schema}",
@@ -133,6 +134,13 @@ class Database:
     def engine(self) -> AsyncEngine:
         """A SQLAlchemy engine on the service's schema, for work off the hot path; the caller disposes of it."""
         return _engine(self.url, self.schema)
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """Give a connection back with nothing to reset: settings and locks are those of transactions, which are over.
+
+    asyncpg asks the server to forget session state instead: one more round trip after every transaction.
+    """
 
 
 async def _walk(url: str, schema: str, histories: Sequence[migrations.History]) -> None:

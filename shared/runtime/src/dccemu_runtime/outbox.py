@@ -99,7 +99,8 @@ class Outbox:
             {"id": "text", "topic": "text", "key": "text", "value": "bytea", "headers": "jsonb"},
             committed=self._committed,
         )
-        bus.on_incarnation(self.wake)
+        self._bus_is_back = asyncio.Event()
+        bus.on_incarnation(self._bus_changed)
 
     @property
     def database(self) -> Database:
@@ -158,6 +159,10 @@ class Outbox:
     def _committed(self, _rows: Sequence[Row]) -> None:
         self._wake.set()
 
+    def _bus_changed(self) -> None:
+        self._bus_is_back.set()
+        self._wake.set()
+
     async def _relay(self) -> None:
         delay = 0.05
         while True:
@@ -168,7 +173,10 @@ class Outbox:
                 delay = 0.05
             except (BusUnavailable, StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
                 log.warning("outbox waits", schema=self._database.schema, error=repr(error), retry_in=delay)
-                await asyncio.sleep(delay)
+                self._bus_is_back.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await self._bus_is_back.wait()
                 delay = min(delay * 2, 1.0)
                 self._wake.set()
             except Exception:
