@@ -90,9 +90,21 @@ class Owner:
         async for fact in self._facts[topic]():
             batch.append(message_of(fact))
             if len(batch) == self._batch_size:
-                await self._bus.publish(batch)
+                await self._send(batch)
                 count += len(batch)
                 batch = []
         if batch:
-            await self._bus.publish(batch)
+            await self._send(batch)
         return count + len(batch)
+
+    async def _send(self, batch: list[Message]) -> None:
+        """Publish a batch; a follower that is behind makes the snapshot wait where it is, not begin again."""
+        while True:
+            try:
+                await self._bus.publish(batch)
+                return
+            except BusUnavailable as error:
+                if self._bus.incarnation is None:
+                    raise
+                log.info("snapshot waits for its followers", service=self._service, error=str(error))
+                await asyncio.sleep(0.2)

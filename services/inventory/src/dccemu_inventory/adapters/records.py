@@ -9,6 +9,7 @@ collected and puts facts and alerts into the outbox, in the same transaction.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import cast
 
 from asyncpg.pool import PoolConnectionProxy
 
@@ -200,20 +201,36 @@ class Records:
 
     def all_devices(self) -> AsyncIterator[Contract]:
         """Every record, tombstones too, for a snapshot."""
-        return self._all("SELECT body FROM devices", DeviceFact)
+        return self._all("SELECT device, version, body FROM devices", DeviceFact)
 
     def all_points(self) -> AsyncIterator[Contract]:
         """Every meter point, for a snapshot."""
-        return self._all("SELECT body FROM meter_points", RegistrationFact)
+        return self._all("SELECT mpxn, version, body FROM meter_points", RegistrationFact)
 
     def all_parties(self) -> AsyncIterator[Contract]:
         """Every Party, for a snapshot."""
-        return self._all("SELECT body FROM parties", PartyFact)
+        return self._all("SELECT party, version, body FROM parties", PartyFact)
 
     async def _all(self, query: str, model: type[Contract]) -> AsyncIterator[Contract]:
+        stored = type(model.__name__, (_Stored,), {"topic": model.topic})
         async with self._database.pool.acquire() as connection, connection.transaction():
             async for row in connection.cursor(query, prefetch=1000):
-                yield model.from_bytes(row[0].encode())
+                yield cast(Contract, stored(row[0], f"{row[0]} {row[1]}", row[2]))
+
+
+class _Stored:
+    """A fact as it lies in its row: a snapshot says it again without reading it."""
+
+    __slots__ = ("body", "id", "key")
+
+    def __init__(self, key: str, id: str, body: str) -> None:
+        self.key = key
+        self.id = id
+        self.body = body
+
+    def to_bytes(self) -> bytes:
+        """Give the JSON that was stored."""
+        return self.body.encode()
 
 
 async def _facts(connection: PoolConnectionProxy, query: str, names: Iterable[str]) -> list[DeviceFact]:
