@@ -93,11 +93,17 @@ def test_sigterm_ends_everything(suite: tuple[Stack, State]) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("topology", list(TOPOLOGIES))
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("topology", "moment"),
+    [
+        ("one process", "the database server"),
+        ("isolated", "a service"),
+        pytest.param("one process", "initdb", marks=pytest.mark.nightly),
+        pytest.param("isolated", "initdb", marks=pytest.mark.nightly),
+        pytest.param("isolated", "the database server", marks=pytest.mark.nightly),
+    ],
+)
 def test_sigterm_while_starting_leaves_nothing_behind(topology: str, moment: str, tmp_path: Path) -> None:
-    if moment == "a service" and topology == "one process":
-        pytest.skip("the services have no processes there")
     options = ["up", *TOPOLOGIES[topology], "--data", str(tmp_path / "data"), "--admin-port", "0"]
     for port in ("duis", "duis-tls", "smki", "inventory", "cos-party", "sm-wan"):
         options += [f"--{port}-port", "0"]
@@ -108,12 +114,12 @@ def test_sigterm_while_starting_leaves_nothing_behind(topology: str, moment: str
     while not any(MOMENTS[moment] in _command_line(pid) for pid in seen) and process.poll() is None:
         assert time.monotonic() < deadline
         seen |= _descendants(process.pid)
-        time.sleep(0.002)
+        time.sleep(0.01)
 
     process.send_signal(signal.SIGTERM)
     while process.poll() is None and time.monotonic() < deadline:
         seen |= _descendants(process.pid)
-        time.sleep(0.005)
+        time.sleep(0.01)
 
     left = _left(seen, within=2.0)
     for pid in left | ({process.pid} if process.poll() is None else set()):
