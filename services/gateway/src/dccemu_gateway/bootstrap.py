@@ -181,9 +181,9 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     respond = Respond(gateway, alerts)
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
-    hold.connect(send.prepare, send.rows)
     non_device = NonDevice(gateway, history, respond, Schedules(gateway, send))
-    change_of_supplier = ChangeOfSupplier(gateway, history)
+    change_of_supplier = ChangeOfSupplier(gateway, hold)
+    hold.connect(send.prepare, send.rows, change_of_supplier.hand_over)
     submit = Submit(gateway, history, Handlers(send.pre_command, send, non_device, change_of_supplier))
     expire = Expire(gateway, respond)
 

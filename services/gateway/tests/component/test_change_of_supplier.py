@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -63,13 +64,13 @@ class CosParty:
         return {"outcome": "signed", "payload": encode(sign(message, self.key)).hex(), "counter": message.counter}
 
 
-def body(world, *, mpxn: str = MPAN, owner: str = SUPPLIER) -> str:
+def body(world, *, mpxn: str = MPAN, owner: str = SUPPLIER, at: str = "") -> str:
     user = world.users[owner]
     ds = world.smki.organisation(owner, 2, Usage.DIGITAL_SIGNATURE, user.ds.public_key())
     ka = world.smki.organisation(owner, 2, Usage.KEY_AGREEMENT, user.ka.public_key())
     certificate = b64encode(world.smki.issuing.der).decode()
     return (
-        "<sr:UpdateSecurityCredentialsCoS><sr:SupplierFloorSeqNumber>0</sr:SupplierFloorSeqNumber>"
+        f"<sr:UpdateSecurityCredentialsCoS>{at}<sr:SupplierFloorSeqNumber>0</sr:SupplierFloorSeqNumber>"
         "<sr:SupplierReplacementCertificates>"
         f"<sr:DigitalSigningCertificate>{b64encode(ds.der).decode()}</sr:DigitalSigningCertificate>"
         f"<sr:KeyAgreementCertificate>{b64encode(ka.der).decode()}</sr:KeyAgreementCertificate>"
@@ -165,3 +166,33 @@ async def test_a_decision_about_a_request_that_was_not_handed_over_is_ignored(wo
 async def test_the_meter_point_must_be_the_devices_and_the_certificates_the_senders(world) -> None:
     assert (await world.send("6.23", body(world, mpxn="3938424403"))).response_code == "E062302"
     assert (await world.send("6.23", body(world, owner="90-B3-D5-1F-30-03-00-00"))).response_code == "E062303"
+
+
+@pytest.mark.asyncio
+async def test_a_future_change_is_handed_over_five_days_before_its_date(world, eventually) -> None:
+    cos = CosParty(world, lambda cos, request: {"outcome": "held"})
+    await cos.start()
+    dated = "<sr:ExecutionDateTime>2026-03-12T00:00:00Z</sr:ExecutionDateTime>"
+
+    assert (await world.send("6.23", body(world, at=dated))).response_code == "I99"
+    world.runtime.clock.advance(timedelta(days=4))
+    assert cos.asked == []
+    world.runtime.clock.advance(timedelta(days=1))
+
+    await eventually(lambda: cos.asked)
+
+
+@pytest.mark.asyncio
+async def test_a_held_change_can_be_cancelled_here_a_handed_over_one_by_the_cos_party(world, eventually) -> None:
+    cos = CosParty(world, lambda cos, request: {"outcome": "held"})
+    await cos.start()
+    dated = "<sr:ExecutionDateTime>2026-03-12T00:00:00Z</sr:ExecutionDateTime>"
+    never = "<sr:ExecutionDateTime>3000-12-31T00:00:00Z</sr:ExecutionDateTime>"
+
+    await world.send("6.23", body(world, at=dated))
+    assert (await world.send("6.23", body(world, at=never))).response_code == "I99"
+    assert await world.gateway.timers.pending() == []
+    assert cos.asked == []
+
+    assert (await world.send("6.23", body(world, at=never))).response_code == "I99"
+    await eventually(lambda: cos.asked)

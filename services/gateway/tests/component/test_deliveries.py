@@ -23,10 +23,10 @@ async def test_a_user_that_fails_gets_the_same_octets_again_after_growing_pauses
     await eventually(lambda: len(user.taken) == 1)
 
     for attempts, pause in ((2, 1), (3, 2), (4, 4)):
+        await eventually(lambda expected=attempts - 1: _attempts(world, expected))
         world.runtime.clock.advance(timedelta(seconds=pause - 0.5))
         await asyncio.sleep(0)
         assert len(user.taken) == attempts - 1
-        await eventually(lambda expected=attempts - 1: _attempts(world, expected))
         world.runtime.clock.advance(timedelta(seconds=0.6))
         await eventually(lambda expected=attempts: len(user.taken) == expected)
 

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import structlog
+from prometheus_client import Counter
 
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
@@ -31,6 +32,8 @@ from ..domain.lifecycle import DELIVERY_LIFE, DeliveryEvent, DeliveryState, adva
 from .operations import DELIVERY_NAMES, Delivery, delivered, not_taken
 
 log = structlog.get_logger(__name__)
+
+DELIVERIES = Counter("dccemu_gateway_deliveries", "Attempts to deliver to Users", ["outcome"])
 
 _PENDING = f"""
 SELECT {DELIVERY_NAMES}, attempts FROM deliveries WHERE state = 'pending' ORDER BY position"""  # noqa: S608 - columns
@@ -220,6 +223,7 @@ class Courier:
             if delivery.state is DeliveryState.PENDING:
                 error, is_endpoint = await self._attempt(delivery)
                 delivery.attempts += 1
+                DELIVERIES.labels("taken" if error is None else "not taken").inc()
                 if error is not None:
                     await self._put_off(endpoint, device, delivery, error, is_endpoint)
                     return

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from xml.sax.saxutils import escape
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dccemu_protocol import catalogue
@@ -24,6 +26,13 @@ from ..usecases.answers import Reply
 log = structlog.get_logger(__name__)
 
 PATHS = {"/api/v1/serviceT": "T", "/api/v1/serviceS": "S", "/api/v1/serviceD": "D"}
+REQUESTS = Counter("dccemu_gateway_requests", "DUIS requests answered", ["service", "status", "code"])
+SECONDS = Histogram(
+    "dccemu_gateway_request_seconds",
+    "Time from the head of a DUIS request to its answer",
+    ["service"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
 _XML = b"application/xml"
 _PROBLEM = b"application/problem+xml"
 _DISCARDED = 4 * 1024 * 1024
@@ -93,6 +102,7 @@ class Front:
         if self._in_flight >= self._max_in_flight or self._buffered >= self._max_buffered:
             await _answer(send, _refuse("OVERLOADED", f"{self._in_flight} requests are being worked on"), closing=True)
             return
+        began = perf_counter()
         self._in_flight += 1
         body: list[bytes] = []
         try:
@@ -107,6 +117,8 @@ class Front:
         finally:
             self._in_flight -= 1
             self._buffered -= sum(map(len, body))
+        REQUESTS.labels(service, str(reply.status), reply.code).inc()
+        SECONDS.labels(service).observe(perf_counter() - began)
         await _answer(send, reply, closing=refusal is not None)
 
     def _admit(self, scope: Scope) -> tuple[Reply | None, str | None]:

@@ -41,7 +41,9 @@ def dcc_alert(
     """A signed DCC Alert as a row to deliver."""
     subject = Eui64.parse(about) if about else gateway.keys.broker
     counter = gateway.alert_counter.take()
-    document = responses.dcc_alert(subject, Eui64.parse(user), counter, code, name, content, gateway.now())
+    document = responses.dcc_alert(
+        subject, Eui64.parse(user), counter, code, name, content, gateway.now(), gateway.version_of(user)
+    )
     return gateway.delivery(
         user=user,
         device=str(subject),
@@ -171,7 +173,13 @@ class Alerts:
             request_id, response_id, kind = fired.request_id, answered.request_id.response_id, "execution alert"
         else:
             document = responses.device_alert(
-                message.originator, Eui64.parse(recipient), message.counter, reading.code, octets, at
+                message.originator,
+                Eui64.parse(recipient),
+                message.counter,
+                reading.code,
+                octets,
+                at,
+                gateway.version_of(recipient),
             )
             request_id, response_id = None, f"{message.originator}:{recipient}:{message.counter}"
             kind = f"device alert {reading.code:04X}"

@@ -21,11 +21,17 @@ class Reply:
     document: bytes = b""
     rule: str = ""
     detail: str = ""
+    code: str = ""
+
+
+def result(document: bytes, code: str = catalogue.SUCCESS) -> Reply:
+    """A signed document with content."""
+    return Reply(200, document, code=code)
 
 
 def acknowledge(answered: AnsweredRequest, code: str, at: datetime) -> Reply:
     """An acknowledgement or synchronous error: unsigned, as the published samples are (duis.md section 5)."""
-    return Reply(200, responses.unsigned(responses.acknowledgement(answered, code, at)))
+    return Reply(200, responses.unsigned(responses.acknowledgement(answered, code, at)), code=code)
 
 
 def answered_of(examination: Examination) -> AnsweredRequest | None:

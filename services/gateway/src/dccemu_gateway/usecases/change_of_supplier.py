@@ -36,7 +36,7 @@ from ..domain.rules.table import code_of
 from .alerts import dcc_alert
 from .answers import Reply, acknowledge
 from .gateway import Gateway, execute
-from .history import History
+from .hold import Hold
 
 log = structlog.get_logger(__name__)
 
@@ -62,27 +62,39 @@ def _of_interface(decision: CosDecision) -> Mapping[str, Any]:
 class ChangeOfSupplier:
     """The use cases of 6.23."""
 
-    def __init__(self, gateway: Gateway, history: History) -> None:
+    def __init__(self, gateway: Gateway, hold: Hold) -> None:
         self._gateway = gateway
-        self._history = history
+        self._hold = hold
 
     async def __call__(self, examination: Examination, accepted: Write) -> Reply:
         """Hand the whole signed request over, unchanged."""
         gateway, request = self._gateway, examination.submitted
         if request.command_variant != 1:
             raise ProtocolError("CANNOT_TRANSFORM", "6.23 for local delivery is not carried out by this emulator yet")
-        handed = CosRequest(
-            id=gateway.new_id(),
+        held = await self._hold.take(examination, accepted)
+        if held is not None:
+            return held
+        handed = self._request(examination)
+        state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.HAND_OVER)
+        claim = claim_request(examination, Kind.REQUEST, state, examination.document)
+        await gateway.commit(Unit((claim,), (gateway.outbox.write(handed), accepted)))
+        gateway.history.note(examination.request_text, Kind.REQUEST)
+        return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
+
+    async def hand_over(self, connection: PoolConnectionProxy, examination: Examination) -> None:
+        """A request that was held is handed over some days before its date."""
+        state = advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.HAND_OVER)
+        await execute(connection, move_request(examination.request_text, Kind.REQUEST, state))
+        await self._gateway.outbox.add(connection, self._request(examination))
+
+    def _request(self, examination: Examination) -> CosRequest:
+        return CosRequest(
+            id=self._gateway.new_id(),
             at=examination.at,
             request_id=examination.request_text,
             device=examination.device_text,
             document=examination.document.decode("utf-8-sig"),
         )
-        state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.HAND_OVER)
-        claim = claim_request(examination, Kind.REQUEST, state, examination.document)
-        await gateway.commit(Unit((claim,), (gateway.outbox.write(handed), accepted)))
-        self._history.note(examination.request_text, Kind.REQUEST)
-        return acknowledge(AnsweredRequest.of(request), catalogue.ACKNOWLEDGEMENT, examination.at)
 
     async def decide(self, connection: PoolConnectionProxy, decision: CosDecision) -> None:
         """The CoS Party answered: send its Command, or tell the User that it refused."""

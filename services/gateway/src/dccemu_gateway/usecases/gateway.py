@@ -28,6 +28,8 @@ from ..settings import Settings
 from .followers import Followers
 from .history import History
 
+NEWEST_VERSION = "5.4"
+
 
 @dataclass(slots=True)
 class Gateway:
@@ -49,7 +51,12 @@ class Gateway:
     validate: Callable[[Element], None]
     history: History
     followers: Followers
+    versions: dict[str, str] = field(default_factory=dict)
     open_commands: OpenCommands = field(default_factory=OpenCommands)
+
+    def version_of(self, user: str) -> str:
+        """The schema version in which a User last spoke: Alerts to it are written in that one (duis.md section 2)."""
+        return self.versions.get(user, NEWEST_VERSION)
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -7,9 +7,9 @@ request whose predecessor failed, stayed unknown or did not finish ends with E41
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from asyncpg import Record as Row
 from asyncpg.pool import Pool, PoolConnectionProxy
@@ -51,6 +51,9 @@ _FATE = """
 SELECT r.state, c.state FROM requests r LEFT JOIN commands c ON c.request_id = r.request_id AND c.kind = r.kind
 WHERE r.request_id = $1 AND r.kind IN ('request', 'signed') ORDER BY c.sent_at DESC"""
 _SEQUENCED = frozenset({1, 5})
+_KEPT_HERE = frozenset({FutureDating.DSP, FutureDating.DSP_AND_DEVICE})
+_CHANGE_OF_SUPPLIER = "6.23"
+HandOver: TypeAlias = Callable[[PoolConnectionProxy, Examination], Awaitable[None]]
 _ENDS: dict[Fate, tuple[str, str]] = {
     Fate.FAILED: ("SEQUENCE_FAILED", "N14"),
     Fate.PENDING: ("SEQUENCE_TIMED_OUT", "N15"),
@@ -59,12 +62,20 @@ _ENDS: dict[Fate, tuple[str, str]] = {
 """How a request ends that waited in vain: rule and CommandFailure Alert."""
 
 
-def is_dated(examination: Examination) -> bool:
-    """Whether the DCC keeps the request until its date (DSP pattern, section 9), or is asked to give such a one up."""
+def held_until(examination: Examination, cos_ahead: timedelta) -> datetime | None:
+    """Until when the DCC keeps a future dated request itself; None: not at all (section 9).
+
+    DSP pattern: until its date. DSP and Device (6.23): the DCC keeps it until some days before the date, then the
+    Device does (section 13.1).
+    """
     pattern, at = examination.service_request.future_dating, examination.submitted.execution_date_time
-    if at is None or pattern is not FutureDating.DSP:
-        return False
-    return examination.submitted.is_cancellation or at > examination.at
+    if at is None or examination.submitted.is_cancellation:
+        return None
+    if pattern is FutureDating.DSP_AND_DEVICE:
+        at -= cos_ahead
+    elif pattern is not FutureDating.DSP:
+        return None
+    return at if at > examination.at else None
 
 
 async def _fate(source: Pool | PoolConnectionProxy, preceding: str) -> Fate:
@@ -78,12 +89,16 @@ class Hold:
         self._gateway = gateway
         self._prepare: Callable[[Examination], Prepared] | None = None
         self._rows: Callable[[Prepared, str | None], list[Write]] | None = None
+        self._hand_over: HandOver | None = None
 
     def connect(
-        self, prepare: Callable[[Examination], Prepared], rows: Callable[[Prepared, str | None], list[Write]]
+        self,
+        prepare: Callable[[Examination], Prepared],
+        rows: Callable[[Prepared, str | None], list[Write]],
+        hand_over: HandOver,
     ) -> None:
-        """Tell how a Command is made and sent when its time has come."""
-        self._prepare, self._rows = prepare, rows
+        """Tell how a Command is made and sent, or a request handed to the CoS Party, when its time has come."""
+        self._prepare, self._rows, self._hand_over = prepare, rows, hand_over
         self._gateway.timers.on(RELEASE, self.release)
         self._gateway.timers.on(SEQUENCE, self.predecessor_settled)
 
@@ -94,16 +109,17 @@ class Hold:
             reply = await self._follow(examination, accepted)
             if reply is not None:
                 return reply
-        if not is_dated(examination):
-            return None
-        if request.is_cancellation:
+        if request.is_cancellation and examination.service_request.future_dating in _KEPT_HERE:
             return await self._cancel(examination, accepted)
-        assert request.execution_date_time is not None
+        due = self._due(examination)
+        if due is None:
+            return None
         kind = kind_of(request.command_variant)
-        timer = self._gateway.timers.write_set(
-            RELEASE, f"{examination.request_text} {kind.value}", request.execution_date_time
-        )
+        timer = self._gateway.timers.write_set(RELEASE, f"{examination.request_text} {kind.value}", due)
         return await self._keep(examination, kind, timer, accepted)
+
+    def _due(self, examination: Examination) -> datetime | None:
+        return held_until(examination, timedelta(days=self._gateway.settings.cos_ahead_days))
 
     async def _keep(self, examination: Examination, kind: Kind, timer: Write, accepted: Write) -> Reply:
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.HOLD)
@@ -113,10 +129,13 @@ class Hold:
         answered = AnsweredRequest.of(examination.submitted)
         return acknowledge(answered, catalogue.ACKNOWLEDGEMENT, examination.at)
 
-    async def _cancel(self, examination: Examination, accepted: Write) -> Reply:
+    async def _cancel(self, examination: Examination, accepted: Write) -> Reply | None:
+        """Give up what is held; what a Device may hold already it must be told itself (None)."""
         request, gateway = examination.submitted, self._gateway
         srv = request.service_reference_variant
         held = await gateway.database.pool.fetch(_HELD, examination.user_text, examination.device_text, srv)
+        if not held and examination.service_request.future_dating is FutureDating.DSP_AND_DEVICE:
+            return None
         if not held:
             raise Refusal(
                 "NOTHING_TO_CANCEL",
@@ -175,8 +194,8 @@ class Hold:
         fate = await _fate(connection, preceding)
         examination = await self._examine_again(row)
         if fate is Fate.GOOD:
-            due = examination.submitted.execution_date_time
-            if is_dated(examination) and due is not None and not examination.submitted.is_cancellation:
+            due = self._due(examination)
+            if due is not None:
                 await self._gateway.timers.set(connection, RELEASE, timer.key, due)
                 return None
             await self._go(connection, examination, request_id, kind)
@@ -225,6 +244,10 @@ class Hold:
     async def _go(self, connection: PoolConnectionProxy, examination: Examination, request_id: str, kind: str) -> None:
         verdict = run(examination, RECHECK)
         failed = verdict.failure.rule if verdict.failure else None
+        if failed is None and examination.submitted.service_reference_variant == _CHANGE_OF_SUPPLIER:
+            assert self._hand_over is not None
+            await self._hand_over(connection, examination)
+            return
         prepared: Prepared | None = None
         if failed is None:
             assert self._prepare is not None

@@ -30,7 +30,7 @@ from ..domain.commands import Command, key_of_response
 from ..domain.examination import Examination
 from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance
 from ..domain.refusal import Refusal
-from .answers import Reply, acknowledge
+from .answers import Reply, acknowledge, result
 from .gateway import Gateway
 from .history import History
 from .respond import Respond
@@ -177,7 +177,7 @@ class NonDevice:
     def _result(self, examination: Examination, code: str, name: str, content: Content) -> Reply:
         answered = AnsweredRequest.of(examination.submitted)
         document = responses.non_device_result(answered, code, examination.at, name, content)
-        return Reply(200, self._gateway.keys.signer.sign_canonical(document))
+        return result(self._gateway.keys.signer.sign_canonical(document), code)
 
 
 def _key(examination: Examination) -> InventoryKey:

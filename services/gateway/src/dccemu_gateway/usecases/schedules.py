@@ -33,7 +33,7 @@ from ..domain.rules import RECHECK, run
 from ..domain.schedules import MOST, Schedule
 from ..domain.status import ALLOWED
 from .alerts import dcc_alert
-from .answers import Reply, acknowledge
+from .answers import Reply, acknowledge, result
 from .gateway import Gateway, execute
 from .send import Send
 
@@ -254,7 +254,7 @@ class Schedules:
     def _result(self, examination: Examination, name: str, content: Content) -> Reply:
         answered = AnsweredRequest.of(examination.submitted)
         document = responses.non_device_result(answered, catalogue.SUCCESS, examination.at, name, content)
-        return Reply(200, self._gateway.keys.signer.sign_canonical(document))
+        return result(self._gateway.keys.signer.sign_canonical(document))
 
 
 def _schedule(row: Row) -> Schedule:

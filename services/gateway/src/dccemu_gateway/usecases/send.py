@@ -24,7 +24,7 @@ from ..domain.commands import Command, Facts, JsonValue
 from ..domain.examination import Examination, PreCommand
 from ..domain.interest import READ_SERVICES, instructions_of
 from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance, kind_of
-from .answers import Reply, acknowledge
+from .answers import Reply, acknowledge, result
 from .gateway import Gateway
 from .history import History
 from .hold import Hold
@@ -77,7 +77,7 @@ class Send:
         document = responses.pre_command(
             AnsweredRequest.of(request), shown, device.gbcs_version or GBCS_VERSION, examination.at
         )
-        return Reply(200, gateway.keys.signer.sign_canonical(document))
+        return result(gateway.keys.signer.sign_canonical(document))
 
     async def __call__(self, examination: Examination, accepted: Write) -> Reply:
         """CV 1, 2, 3, 5, 6, 7: make the Command; send it, give it for local delivery, or both; or hold it."""
@@ -169,7 +169,7 @@ class Send:
         await gateway.commit(Unit((claim,), (insert_command(prepared.command, prepared.payload), accepted)))
         self._note(prepared.command, kind)
         document = responses.local_command(AnsweredRequest.of(request), prepared.payload, examination.at)
-        return Reply(200, gateway.keys.signer.sign_canonical(document))
+        return result(gateway.keys.signer.sign_canonical(document))
 
     def rows(self, prepared: Prepared, hub: str | None) -> list[Write]:
         """A Command and its message to the SM WAN."""

@@ -92,6 +92,7 @@ class Submit:
             return Reply(503, rule="OVERLOADED", detail=str(error))
 
     async def _carry_out(self, examination: Examination) -> Reply:
+        self._gateway.versions[examination.user_text] = examination.schema_version
         accepted = self._gateway.journal.write(self._entry(examination, Verdict(len(RULES)), "accepted"))
         try:
             return await self._handlers.choose(examination)(examination, accepted)
