@@ -55,7 +55,7 @@ def limit(count: int = 5000) -> dict[str, float]:
     form = device_form(issuer, Usage.DIGITAL_SIGNATURE, DAY)
     point = public_point(key.public_key())
     sign = signer(key, deterministic=False)
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     for _ in range(count):
         sign(content)
     signing = time.perf_counter() - begun
@@ -64,7 +64,12 @@ def limit(count: int = 5000) -> dict[str, float]:
     for number in range(count):
         assemble(form.fill((1 << 120) + number, point, Eui64(number.to_bytes(8, "big"))), signature)
     building = time.perf_counter() - begun
-    return {"sign_us": signing / count * 1e6, "build_us": building / count * 1e6}
+    worked = time.process_time() - worked
+    return {
+        "sign_us": signing / count * 1e6,
+        "build_us": building / count * 1e6,
+        "processor_us": worked / count * 1e6,
+    }
 
 
 @asynccontextmanager
@@ -144,16 +149,19 @@ async def issuance(count: int = 50_000) -> dict[str, float]:
                 parsing = time.perf_counter() - begun
                 floor = limit()
                 runtime.clock.set(NIGHT)
-                begun = time.perf_counter()
+                begun, worked = time.perf_counter(), time.process_time()
                 await _reached(service, "COMPLETED")
-                issuing = time.perf_counter() - begun
+                issuing, worked = time.perf_counter() - begun, time.process_time() - worked
     least = (floor["sign_us"] + floor["build_us"]) * count / 1e6
+    least_work = floor["processor_us"] * count / 1e6
     return {
         "csrs": count,
         "parse_and_verify_per_s": round(count / parsing),
         "issue_per_s": round(count / issuing),
         "limit_per_s": round(count / least),
         "ratio_to_limit": round(least / issuing, 3),
+        # The first is by the clock and suffers from whatever else the machine does; this one counts processor time.
+        "ratio_of_processor_time": round(least_work / worked, 3),
         "ratio_with_parsing": round(least / (issuing + parsing), 3),
         "peak_memory_growth_mib": round((_memory() - before) / 1024),
     }

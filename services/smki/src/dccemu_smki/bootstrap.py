@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from starlette.types import ASGIApp
 
 from dccemu_contracts.envelope import Contract
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
@@ -99,7 +101,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     ]
     return Service(
         name="smki",
-        listeners=[Listener("smki", http.application(smki), host=settings.host, port=settings.http_port)],
+        listeners=_listeners(settings, http.application(smki)),
         admin=admin.router(smki),
         journal=journal,
         components=components,
@@ -148,6 +150,19 @@ class _Closing:
     async def stop(self) -> None:
         await self._keys.close()
         await self._database.close()
+
+
+def _listeners(settings: Settings, app: ASGIApp) -> list[Listener]:
+    """The plain port, and one with mutual TLS where its three files are set."""
+    made = [Listener("smki", app, host=settings.host, port=settings.http_port)]
+    if settings.tls_certificate and settings.tls_key and settings.tls_client_ca:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        context.load_verify_locations(settings.tls_client_ca)
+        made.append(Listener("smki_tls", app, host=settings.host, port=settings.tls_port, tls=context))
+    return made
 
 
 def _projections(smki: Smki, runtime: Runtime) -> list[Component]:

@@ -16,6 +16,14 @@ class Settings(ServiceSettings):
     model_config = prefix("smki")
 
     http_port: int = Field(default=8083, ge=0, le=65535, description="port of the repository and SMKI interfaces")
+    tls_port: int = Field(
+        default=0, ge=0, le=65535, description="port of the same with mutual TLS, once its files are set"
+    )
+    tls_certificate: Path | None = Field(default=None, description="PEM chain of the port with mutual TLS")
+    tls_key: Path | None = Field(default=None, description="PEM key of the port with mutual TLS")
+    tls_client_ca: Path | None = Field(
+        default=None, description="PEM of the CA of client certificates, whose subject's O names the Party"
+    )
     recovery_eui: str = Field(default="90-B3-D5-1F-30-00-00-01", description="the DCC's EUI-64 as Recovery")
     broker_eui: str = Field(default="90-B3-D5-1F-30-00-00-02", description="the DCC's EUI-64 as Access Control Broker")
     cos_eui: str = Field(default="90-B3-D5-1F-30-00-00-04", description="the DCC's EUI-64 as CoS Party")
