@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "one process, imported": IMPORTED,
     "isolated, minted": ("--isolated",),
 }
+ON_APACHE_KAFKA = "isolated, Apache Kafka"
 
 
 @pytest.fixture
@@ -33,10 +36,31 @@ def vectors() -> Path:
     return VECTORS
 
 
-@pytest.fixture(scope="session", params=list(SUITES))
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Apache Kafka, single node; skipped, saying why, where it cannot be had."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        kafka = importlib.import_module("kafka")
+    finally:
+        sys.path.pop(0)
+    reason = kafka.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    server = kafka.Kafka(tmp_path_factory.mktemp("apache-kafka"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=[*SUITES, pytest.param(ON_APACHE_KAFKA, marks=pytest.mark.kafka)])
 def dcc(request: pytest.FixtureRequest) -> Iterator[Dcc]:
     """A running suite in each topology and with each kind of key material."""
-    arguments = SUITES[request.param]
+    if request.param == ON_APACHE_KAFKA:
+        arguments: tuple[str, ...] = ("--kafka", request.getfixturevalue("apache_kafka"))
+    else:
+        arguments = SUITES[request.param]
     if "import" in arguments and not VECTORS.exists():
         pytest.skip("the published test keys are not here (../shared/vectors)")
     stack = Stack(arguments, timeout=120)
