@@ -18,6 +18,7 @@ Entry: TypeAlias = "dict[str, Json]"
 
 app = typer.Typer(help="What happened to each message.")
 _HELD = 1000
+_SHOWN = 200
 _WAIT_SECONDS = 30.0
 
 
@@ -134,19 +135,21 @@ def _whole(entry: Entry) -> Iterator[str]:
     """An entry as paragraphs: what it is of, and every check."""
     yield f"{entry['id']}  {_time(entry)}"
     yield f"  {entry['service']}: {entry['stage']}: {entry['outcome']}"
-    for name, label in (("request_id", "request"), ("srv", "variant"), ("user", "user"), ("device", "device")):
-        if entry.get(name):
-            yield f"  {label:<9}{entry[name]}"
     detail = entry.get("detail")
-    for name, value in detail.items() if isinstance(detail, dict) else ():
-        yield f"  {name:<9}{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-    checks = _checks(entry)
-    if not checks:
-        yield "  no check is recorded here"
-    for check in checks:
-        clause = f"   {check['source']}" if check.get("source") else ""
+    facts = {name: entry.get(name) for name in ("request_id", "srv", "user", "device")}
+    facts |= detail if isinstance(detail, dict) else {}
+    for name, value in facts.items():
+        if value is not None:
+            yield f"  {name.replace('_', ' '):<17} {_shown(value)}"
+    for check in _checks(entry):
+        clause = f"  ({check['source']})" if check.get("source") else ""
         yield f"  {'pass' if check.get('passed') else 'FAIL'}  {check['rule']}{clause}"
         if not check.get("passed"):
-            yield f"        expected  {check.get('expected')}"
+            yield f"        expected  {check.get('expected') or '-'}"
             yield f"        got       {check.get('got')}"
     yield ""
+
+
+def _shown(value: Json) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:64]}... ({len(text)} characters; --json shows all)"

@@ -125,7 +125,7 @@ def answer_line(answer: Mapping[str, Json]) -> str:
     line = f"< {answer['code']!s:<8}{'refused' if refused else answer['kind']}"
     gbcs = answer.get("gbcs")
     if isinstance(gbcs, dict):
-        checked = [f"{name} {gbcs[name]}" for name in ("mac", "signature") if gbcs[name] != "absent"]
+        checked = [f"{name} {gbcs[name]}" for name in ("mac", "signature") if gbcs[name] in ("valid", "invalid")]
         return f"{line}: {', '.join([str(gbcs['title']), *checked])}"
     if answer.get("content"):
         text = short(answer["content"])
@@ -138,5 +138,6 @@ def refusal_line(checks: Sequence[Mapping[str, Json]]) -> str | None:
     for check in checks:
         if not check.get("passed"):
             clause = f" ({check['source']})" if check.get("source") else ""
-            return f"{check.get('rule')}: expected {check.get('expected')}, got {check.get('got')}{clause}"
+            expected = f"expected {check['expected']}, " if check.get("expected") else ""
+            return f"{check.get('rule')}: {expected}got {check.get('got')}{clause}"
     return None
