@@ -73,3 +73,34 @@ async def test_the_official_schema_may_be_asked_as_well(make_world, official_sch
     world = await make_world(duis_schema=official_schema)
 
     assert (await world.send("4.1.1", READ)).response_code == "I99"
+
+
+@pytest.mark.asyncio
+async def test_without_its_database_it_says_503_and_sends_nothing(world) -> None:
+    clock = (
+        "<sr:SynchroniseClock><sr:CurrentDateTime>2026-03-02T09:30:00Z</sr:CurrentDateTime>"
+        "<sr:TolerancePeriod>10</sr:TolerancePeriod></sr:SynchroniseClock>"
+    )
+    offered = await world.send("6.11", clock, cv=4, service="T")
+    signed = world.signed(world.signed_pre_command(offered, "6.11"))
+    world.gateway.history.clear()
+    await world.gateway.database.pool.close()
+
+    replies = [await world.post(signed), await world.post(world.signed(world.request("4.1.1", READ)))]
+
+    assert [reply.status_code for reply in replies] == [503, 503]
+    assert world.commands == []
+
+
+@pytest.mark.asyncio
+async def test_metrics_count_by_service_status_and_code(world) -> None:
+    from prometheus_client import REGISTRY
+
+    def counted() -> float:
+        labels = {"service": "S", "status": "200", "code": "I99"}
+        return REGISTRY.get_sample_value("dccemu_gateway_requests_total", labels) or 0.0
+
+    before = counted()
+    await world.send("4.1.1", READ)
+
+    assert counted() == before + 1

@@ -30,6 +30,9 @@ _EARLIEST = "SELECT min(expires_at) FROM commands WHERE state IN ('sent', 'taken
 _OPEN = f"""
 SELECT {COMMAND_NAMES} FROM commands WHERE state IN ('sent', 'taken-up') ORDER BY sent_at DESC LIMIT $1"""  # noqa: S608
 _POLL = 1.0
+_TIDY_EVERY = 600.0
+# Twice their life: until then a late Signed Pre-Command is told that its Pre-Command lapsed, later that there is none.
+_LAPSED = "DELETE FROM pre_commands WHERE made_at < $1"
 
 
 class Expire:
@@ -41,6 +44,7 @@ class Expire:
         self._remembered = remembered
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._tidy_at = 0.0
 
     async def start(self) -> None:
         """Load the open Commands and begin to watch."""
@@ -60,6 +64,7 @@ class Expire:
             try:
                 while await self.expire_due():
                     pass
+                await self._tidy()
                 await self._rest()
             except (StoreUnavailable, Overloaded, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
                 log.warning("command expiry waits", error=repr(error))
@@ -67,6 +72,15 @@ class Expire:
             except Exception:
                 log.exception("command expiry failed")
                 await asyncio.sleep(1)
+
+    async def _tidy(self) -> None:
+        """Delete Pre-Commands whose life ended long ago, now and then."""
+        real = asyncio.get_running_loop().time()
+        if real < self._tidy_at:
+            return
+        self._tidy_at = real + _TIDY_EVERY
+        before = self._gateway.now() - 2 * self._gateway.policy.pre_command_life
+        await self._gateway.database.pool.execute(_LAPSED, before)
 
     async def expire_due(self) -> int:
         """End what is overdue; returns how many."""

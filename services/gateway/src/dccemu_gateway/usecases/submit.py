@@ -13,7 +13,7 @@ import structlog
 
 from dccemu_protocol import catalogue
 from dccemu_protocol.errors import EmulatorError, ProtocolError
-from dccemu_runtime.groupcommit import AlreadyClaimed, Overloaded, StoreUnavailable, Unit, Write
+from dccemu_runtime.groupcommit import CONNECTION_TROUBLE, AlreadyClaimed, Overloaded, StoreUnavailable, Unit, Write
 from dccemu_runtime.journal import Entry
 
 from ..adapters.record import checks_of
@@ -90,6 +90,8 @@ class Submit:
             return await self._carry_out(examination)
         except (Overloaded, StoreUnavailable) as error:
             return Reply(503, rule="OVERLOADED", detail=str(error))
+        except CONNECTION_TROUBLE as error:
+            return Reply(503, rule="OVERLOADED", detail=f"the database is away: {type(error).__name__}")
 
     async def _carry_out(self, examination: Examination) -> Reply:
         self._gateway.versions[examination.user_text] = examination.schema_version
