@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from pydantic_core import to_json
 
 from .database import Database
 from .groupcommit import Row, Write, insert
@@ -198,7 +199,7 @@ def _conditions(wanted: Filter) -> tuple[str, list[object]]:
 
 
 def _row(entry: Entry) -> Row:
-    checks = json.dumps([check.as_json() for check in entry.checks]) if entry.checks else "[]"
+    checks = to_json([check.as_json() for check in entry.checks]).decode() if entry.checks else "[]"
     return (
         entry.id,
         entry.at,
@@ -209,7 +210,7 @@ def _row(entry: Entry) -> Row:
         entry.srv,
         entry.outcome,
         checks,
-        json.dumps(entry.detail) if entry.detail else "{}",
+        to_json(entry.detail).decode() if entry.detail else "{}",
         entry.message,
     )
 

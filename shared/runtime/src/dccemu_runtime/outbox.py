@@ -18,6 +18,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import lru_cache
 
 import asyncpg
 import structlog
@@ -64,6 +65,18 @@ def message_of(contract: Contract) -> Message:
 
 def _headers(contract: Contract) -> dict[str, str]:
     return {"type": type(contract).__name__, **tracing.headers()}
+
+
+def _headers_text(contract: Contract) -> str:
+    """The headers as JSON: the same text for every message of a type while nothing is traced."""
+    traced = tracing.headers()
+    kind = type(contract).__name__
+    return json.dumps({"type": kind, **traced}) if traced else _untraced(kind)
+
+
+@lru_cache(maxsize=256)
+def _untraced(kind: str) -> str:
+    return json.dumps({"type": kind})
 
 
 class Outbox:
@@ -121,7 +134,7 @@ class Outbox:
 
     async def copy(self, connection: PoolConnectionProxy, contracts: Sequence[Contract]) -> None:
         """Write very many messages of one use case in the transaction of ``connection``; they share their headers."""
-        headers = json.dumps(_headers(contracts[0])) if contracts else ""
+        headers = _headers_text(contracts[0]) if contracts else ""
         rows = [(one.id, one.topic.name, one.key, one.to_bytes(), headers) for one in contracts]
         await connection.copy_records_to_table("outbox", records=rows, columns=_COLUMNS)
         self._database.after_commit(connection, self.wake)
@@ -257,4 +270,4 @@ class Outbox:
 
 
 def _row(contract: Contract) -> Row:
-    return (contract.id, contract.topic.name, contract.key, contract.to_bytes(), json.dumps(_headers(contract)))
+    return (contract.id, contract.topic.name, contract.key, contract.to_bytes(), _headers_text(contract))
