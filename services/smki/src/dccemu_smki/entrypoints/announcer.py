@@ -8,18 +8,22 @@ said, the next start says. Everything that is changed by hand goes through the o
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
+from pydantic import TypeAdapter
 
 from dccemu_contracts.smki import CertificateFact
 from dccemu_runtime.bus import Bus, BusUnavailable, Message
 
-from ..adapters.store import certificate_fact
+from ..adapters.store import device_fact_octets
 from ..domain.records import CertificateRecord
 from ..usecases.context import Smki
 
 log = structlog.get_logger(__name__)
+_TOPIC = CertificateFact.topic.name
 _HEADERS = {"type": CertificateFact.__name__}
 _WAITING_CHUNKS = 4
 _PORTION = 500
@@ -51,9 +55,11 @@ class Announcer:
                 await self._publish(records[place : place + _PORTION])
 
     async def _publish(self, records: Sequence[CertificateRecord]) -> None:
-        at = self._smki.now()
-        facts = [certificate_fact(record, at) for record in records]
-        messages = [Message(fact.topic.name, fact.key, fact.to_bytes(), fact.id, _HEADERS) for fact in facts]
+        """Publish certificates of one issuer, Devices' all."""
+        issuer = json.dumps(records[0].issuer)[1:-1]
+        at = TypeAdapter(datetime).dump_json(self._smki.now()).decode()
+        said = (device_fact_octets(record, issuer, at) for record in records)
+        messages = [Message(_TOPIC, key, octets, identity, _HEADERS) for identity, key, octets in said]
         while True:
             try:
                 await self._bus.publish(messages)

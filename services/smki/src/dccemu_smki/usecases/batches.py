@@ -280,10 +280,17 @@ async def _process(smki: Smki, number: int) -> None:
 
 async def _prepare(smki: Smki, press: Press, batch: Batch, after: int) -> _Chunk:
     items = await smki.batches.next_items(batch.id, after, smki.settings.batch_chunk)
-    serials = [draw_serial(smki.entropy.octets) for _ in items]
+    serials = _serials(smki, len(items))
     async with smki.database.pool.acquire() as connection:
         versions = await smki.store.versions(connection, len(items))
     return _Chunk(items, await asyncio.to_thread(_strike, press, batch.party, items, serials, versions))
+
+
+def _serials(smki: Smki, count: int) -> list[int]:
+    """Serial numbers out of one draw; the few that may not stand (first octet zero) are drawn again."""
+    drawn = smki.entropy.octets(16 * count)
+    pieces = iter([drawn[place : place + 16] for place in range(0, len(drawn), 16)])
+    return [draw_serial(lambda n: next(pieces, b"") or smki.entropy.octets(n)) for _ in range(count)]
 
 
 async def _commit(smki: Smki, press: Press, number: int, chunk: _Chunk) -> bool:
