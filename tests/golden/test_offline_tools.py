@@ -84,6 +84,51 @@ def test_what_cannot_be_transformed_is_one_line_and_the_others_are_written(
     assert [path.name for path in out.iterdir()] == ["ECS70_6.11_SUCCESS_PRECOMMAND_GBCS.HEX"]
 
 
+def test_requests_are_read_however_they_were_saved(reference: Any, run: Any, tmp_path: Path) -> None:
+    octets = (reference.folder / "duis" / REQUEST).read_bytes()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "bom_REQUEST_DUIS.XML").write_bytes(b"\xef\xbb\xbf" + octets)
+    (folder / "lines_REQUEST_DUIS.XML").write_bytes(octets.replace(b"\r", b"").replace(b"\n", b"\r\n"))
+    (folder / "case_request_duis.xml").write_bytes(octets)
+    (folder / "stem.XML").write_bytes(octets)
+    (folder / "response.xml").write_text("<no/>")
+    (folder / "folder.xml").mkdir()
+    result = run("transform", "--out", tmp_path / "out", "--clock", "2015-01-01T00:00:00", folder)
+    assert (result.exit_code, result.output) == (0, "")
+    wanted = reference.messages["ECS70_6.11_SUCCESS_PRECOMMAND_GBCS.HEX"].read_text("ascii").strip().upper()
+    made = {
+        path.name.removesuffix("_PRECOMMAND_GBCS.HEX"): path.read_text("ascii") for path in (tmp_path / "out").iterdir()
+    }
+    assert made == dict.fromkeys(("bom", "lines", "case", "stem"), wanted)
+
+
+@pytest.mark.parametrize("command", ["transform", "command", "inspect"])
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    reference: Any, run: Any, tmp_path: Path, command: str
+) -> None:
+    dangling = tmp_path / "dangling_REQUEST_DUIS.XML"
+    dangling.symlink_to(tmp_path / "nowhere")
+    inputs = {
+        "transform": reference.folder / "duis" / REQUEST,
+        "command": reference.messages["ECS42_7.1_SUCCESS_COMMAND_GBCS.HEX"],
+        "inspect": reference.messages["ECS52_11.2_SUCCESS_COMMAND_GBCS.HEX"],
+    }
+    out = ["--out", tmp_path / "out"] if command != "inspect" else []
+    result = run(command, *out, tmp_path / "none.XML", dangling, inputs[command])
+    assert result.exit_code == 1
+    assert not isinstance(result.exception, OSError)
+    if command == "inspect":
+        assert [json.loads(line)["error"]["code"] for line in result.stdout.splitlines()[:2]] == ["UNREADABLE"] * 2
+        assert "ECS52" in result.stdout
+        return
+    assert [line.split(": ")[:2] for line in result.stderr.splitlines()] == [
+        [str(tmp_path / "none.XML"), "UNREADABLE"],
+        [str(dangling), "UNREADABLE"],
+    ]
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
 def test_signed_pre_commands_become_commands(reference: Any, run: Any, tmp_path: Path, decoded: Any) -> None:
     stem = "ECS42_7.1_SUCCESS"
     command = reference.octets(stem, "COMMAND")

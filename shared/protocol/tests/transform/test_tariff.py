@@ -148,3 +148,104 @@ def test_gas_prepayment_configuration(bench: Any, disabled: str, emergency: str,
     )
     assert mode.fields["paymentControlConfiguration"] == configuration
     assert mode.fields["cutOffValue"] == -1
+
+
+BLOCK_PRICE = '<BlockPrice index="1">9</BlockPrice>'
+GAS_DATE = (
+    "<GasYearWithWildcards><NonSpecifiedYear/></GasYearWithWildcards><GasMonthWithWildcards><SpecifiedMonth>3"
+    "</SpecifiedMonth></GasMonthWithWildcards><GasDayOfMonthWithWildcards><SpecifiedDayOfMonth>2</SpecifiedDayOfMonth>"
+    "</GasDayOfMonthWithWildcards><GasDayOfWeekWithWildcards><NonSpecifiedDayOfWeek/></GasDayOfWeekWithWildcards>"
+)
+
+
+def gas_tariff(thresholds: list[int], tariff: str, days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)) -> str:
+    matrix = "".join(f'<BlockThreshold index="{index}">{index * 10}</BlockThreshold>' for index in thresholds)
+    week = "".join(f'<ReferencedDayName index="{day}">1</ReferencedDayName>' for day in days)
+    return (
+        "<GasTariffElements><SwitchingTable><DayProfiles><DayProfile><DayName>1</DayName><BlockTariff/></DayProfile>"
+        f"</DayProfiles><WeekProfiles><WeekProfile><WeekName>1</WeekName>{week}</WeekProfile></WeekProfiles><Seasons>"
+        f"<Season><SeasonStartDate>{GAS_DATE}</SeasonStartDate><ReferencedWeekName>1</ReferencedWeekName></Season>"
+        f"</Seasons></SwitchingTable><SpecialDays/><ThresholdMatrix>{matrix}</ThresholdMatrix></GasTariffElements>"
+        f"{gas_prices(tariff)}"
+    )
+
+
+def gas_prices(tariff: str) -> str:
+    return (
+        "<PriceElements><GasPriceElements><CurrencyUnits>GBP</CurrencyUnits><StandingCharge>1</StandingCharge>"
+        f"{tariff}</GasPriceElements></PriceElements>"
+    )
+
+
+def block_tariff(prices: str = BLOCK_PRICE) -> str:
+    return f"<BlockTariff><NumberOfThresholds>3</NumberOfThresholds>{prices}</BlockTariff>"
+
+
+def test_thresholds_of_a_gas_meter_follow_their_index(bench: Any) -> None:
+    found = bench.of("GSME").components("1.1.1", gas_tariff([3, 1, 2], block_tariff()))
+    matrix = next(one for one in found if "numberOfThresholds" in one.fields)
+    assert matrix.fields["numberOfThresholds"] == 3
+    assert [one["blockThreshold"] for one in matrix.fields["entries"]] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("thresholds", [[1, 1], [2], [1, 3], [3, 2]])
+def test_thresholds_of_a_gas_meter_with_gaps_or_equal_numbers_are_refused(bench: Any, thresholds: list[int]) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        bench.of("GSME").make("1.1.1", gas_tariff(thresholds, block_tariff()))
+    assert refusal.value.rule == "TRANSFORM_LIST_INCONSISTENT"
+    assert "/ThresholdMatrix/BlockThreshold" in refusal.value.place
+
+
+def test_thresholds_that_a_time_of_use_tariff_does_not_send_are_not_looked_at(bench: Any) -> None:
+    tariff = '<TOUTariff><TOUPrice index="2">5</TOUPrice></TOUTariff>'
+    found = bench.of("GSME").components("1.1.1", gas_tariff([2], tariff))
+    assert not any("numberOfThresholds" in one.fields for one in found)
+
+
+@pytest.mark.parametrize(
+    "tariff",
+    [
+        '<TOUTariff><TOUPrice index="2">5</TOUPrice><TOUPrice index="2">6</TOUPrice></TOUTariff>',
+        block_tariff(BLOCK_PRICE * 2),
+    ],
+)
+def test_two_prices_of_a_gas_meter_for_one_tier_are_refused(bench: Any, tariff: str) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        bench.of("GSME").make("1.2.1", gas_prices(tariff))
+    assert refusal.value.rule == "TRANSFORM_LIST_INCONSISTENT"
+
+
+@pytest.mark.parametrize("days", [(1, 2, 3, 4, 5, 6, 6), (1, 2, 3, 4, 5, 6), (7, 7, 1, 2, 3, 4, 5)])
+def test_a_week_names_each_of_its_days_once(bench: Any, days: tuple[int, ...]) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        bench.of("GSME").make("1.1.1", gas_tariff([1], block_tariff(), days))
+    assert refusal.value.rule == "TRANSFORM_LIST_INCONSISTENT"
+
+
+@pytest.mark.parametrize(
+    ("srv", "inner"),
+    [
+        (
+            "6.14.1",
+            '<ALCSHCALCSDescription index="2"><SwitchDescription>a</SwitchDescription></ALCSHCALCSDescription>' * 2,
+        ),
+        ("7.9", '<AddToBoostButton index="1">true</AddToBoostButton>' * 5),
+        ("7.10", '<RemoveFromBoostButton index="1">true</RemoveFromBoostButton>' * 5),
+    ],
+)
+def test_one_auxiliary_controller_is_not_told_two_things(bench: Any, srv: str, inner: str) -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        bench.make(srv, inner)
+    assert refusal.value.rule == "TRANSFORM_LIST_INCONSISTENT"
+
+
+def test_two_special_days_of_one_identifier_are_refused_also_where_no_schedule_names_them(
+    bench: Any, wild_date: Any
+) -> None:
+    name = "AuxiliaryControllerSpecialDayDefinition"
+    day = f'<{name} identifier="1">{wild_date(month=3)}</{name}>'
+    definitions = "<AuxiliaryControllerSpecialDayDefinitions>{}</AuxiliaryControllerSpecialDayDefinitions>"
+    assert len(bench.data("6.14.3", definitions.format(day))[0].elements) == 1
+    with pytest.raises(ProtocolError) as refusal:
+        bench.make("6.14.3", definitions.format(day * 2))
+    assert refusal.value.rule == "TRANSFORM_LIST_INCONSISTENT"

@@ -27,7 +27,7 @@ CIN = "1234"
 
 KeystoreFile = Annotated[Path, typer.Option("--keystore", exists=True, dir_okay=False, help="keys and certificates")]
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="folder to write to")]
-Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, metavar="FILE...")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...")]
 
 
 def _keystore(path: Path) -> Keystore:
@@ -58,7 +58,7 @@ def _refuse(file: Path, error: ProtocolError) -> None:
 
 @app.command()
 def transform(
-    paths: Annotated[list[Path], typer.Argument(exists=True, metavar="PATH...", help="Service Requests or folders")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Service Requests or folders of them")],
     keystore: KeystoreFile,
     out: OutFolder,
     devices: Annotated[Path | None, typer.Option(help="JSON: Devices by EUI or by stem")] = None,
@@ -86,7 +86,7 @@ def transform(
     for file in inputs.request_files(paths):
         stem = inputs.stem_of(file)
         try:
-            root = parse_document(file.read_bytes())
+            root = parse_document(_read(file))
             validate(root)
             request = read_request(root)
             variant = catalogue.service_requests.get(request.service_reference_variant)
@@ -160,11 +160,21 @@ def command(files: Files, keystore: KeystoreFile, out: OutFolder) -> None:
     raise typer.Exit(1 if failed else 0)
 
 
+def _read(file: Path) -> bytes:
+    """The octets of a file, or ``UNREADABLE`` with what the system says."""
+    from dccemu_protocol.errors import ProtocolError
+
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ProtocolError("UNREADABLE", error.strerror or type(error).__name__) from None
+
+
 def _octets(file: Path) -> bytes:
     """The octets of a file of hexadecimal digits, white space ignored."""
     from dccemu_protocol.gbcs.errors import GbcsError
 
-    data = file.read_bytes()
+    data = _read(file)
     try:
         text = "".join(data.decode("ascii").split())
         return bytes.fromhex(text)
@@ -179,6 +189,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a message")] = False,
 ) -> None:
     """Read messages: what they are, whether signature and MAC are good, what they say."""
+    from dccemu_protocol.errors import ProtocolError
     from dccemu_protocol.gbcs.errors import GbcsError
     from dccemu_protocol.gbcs.inspect import inspect as read
     from dccemu_protocol.gbcs.inspect import text
@@ -189,9 +200,10 @@ def inspect(
     for file in files:
         try:
             tree = {"file": str(file), **read(_octets(file), keys)}
-        except GbcsError as error:
+        except ProtocolError as error:
             failed = True
-            fault = {"code": error.code, "detail": error.detail, "offset": error.offset}
+            offset = error.offset if isinstance(error, GbcsError) else None
+            fault = {"code": error.rule, "detail": error.detail, "offset": offset}
             print(json.dumps({"file": str(file), "error": fault}))
             continue
         print(json.dumps(tree) if as_json else text(tree) + "\n")

@@ -43,8 +43,9 @@ DEFAULT_DEVICES: Mapping[str, Mapping[str, object]] = {
 
 
 def stem_of(path: Path) -> str:
-    """The stem of ``<stem>_REQUEST_DUIS.XML``."""
-    return path.stem.removesuffix(_REQUEST_SUFFIX)
+    """The stem of ``<stem>_REQUEST_DUIS.XML``, whatever the case of the suffix."""
+    stem = path.stem
+    return stem[: -len(_REQUEST_SUFFIX)] if stem.upper().endswith(_REQUEST_SUFFIX) else stem
 
 
 def instant(text: str) -> datetime:
@@ -233,5 +234,13 @@ def context_of(
 
 
 def request_files(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and of folders every ``*.XML``."""
-    return [file for path in paths for file in (sorted(path.glob("*.XML"), key=str) if path.is_dir() else [path])]
+    """The files named, and of folders every ``*.XML``, and ``*_REQUEST_DUIS.XML`` in whatever case."""
+    return [file for path in paths for file in (_requests_in(path) if path.is_dir() else [path])]
+
+
+def _requests_in(folder: Path) -> list[Path]:
+    return sorted((one for one in folder.glob("*") if _is_request(one) and not one.is_dir()), key=str)
+
+
+def _is_request(file: Path) -> bool:
+    return file.suffix == ".XML" or file.name.upper().endswith(f"{_REQUEST_SUFFIX}.XML")

@@ -190,9 +190,11 @@ class Asked:
         return _local(self.element)
 
     def value(self, convert: Callable[[str], _T], path: str = "") -> _T:
-        """The converted text of the element at a path."""
+        """The converted text of the element at a path; of a text the white space counts."""
         found = self.part(path)
-        return _converted(convert, (found.element.text or "").strip(" \t\r\n"), found.place)
+        text = found.element.text or ""
+        is_text = convert is str
+        return _converted(convert, text if is_text else text.strip(" \t\r\n"), found.place)
 
     def said(self, path: str, convert: Callable[[str], object] = integer) -> Said:
         """The converted text and its place."""

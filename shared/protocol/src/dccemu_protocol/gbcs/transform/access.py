@@ -5,12 +5,14 @@ may be left out. ``read log`` is a get with selection by the period of the reque
 
 ``"if": path``     the part is there only when the element is;
 ``"each": path``   one part for each element, whose paths start from it;
+``"order": name``     how those elements are numbered by ``@index``: ``lists.ORDERS``;
 ``"where": "true"``   of those only the elements that hold a true boolean;
 ``"add": [field, source]``   the value is added to one field (A..F) of the OBIS code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +24,7 @@ from . import rules
 from .data import NULL, Data, datum_source
 from .elements import boolean, children, find, place, steps
 from .job import Job
+from .lists import order_named
 from .rules import TransformError
 from .values import (
     CatalogueError,
@@ -57,6 +60,7 @@ class Part:
     is_log: bool
     condition: tuple[str, ...] | None
     each: str | None
+    order: Callable[[list[Element]], list[Element]] | None
     where_true: bool
     field: int
     addend: Integers | None
@@ -103,7 +107,8 @@ class DlmsCommand:
             if part.each is None:
                 part.add_to(specifications, data, job, body, 0)
             else:
-                for number, element in enumerate(children(body, part.each), 1):
+                elements = children(body, part.each)
+                for number, element in enumerate(elements if part.order is None else part.order(elements), 1):
                     if part.where_true and not boolean(element):
                         continue
                     part.add_to(specifications, data, job, element, number)
@@ -129,7 +134,7 @@ def _part(spec: Json) -> Part:
     operation, class_id, code, member, *rest = list_argument(spec)
     datum = rest[0] if rest else None
     options = object_argument(rest[1]) if len(rest) > 1 else {}
-    if not set(options) <= {"if", "each", "where", "add"}:
+    if not set(options) <= {"if", "each", "order", "where", "add"}:
         raise CatalogueError(f"unknown options among {sorted(options)}")
     field, addend = 0, None
     if "add" in options:
@@ -147,6 +152,7 @@ def _part(spec: Json) -> Part:
         is_log,
         steps(text_argument(options["if"])) if "if" in options else None,
         text_argument(options["each"]) if "each" in options else None,
+        order_named(options.get("order")),
         options.get("where") == "true",
         field,
         addend,

@@ -2,7 +2,8 @@
 
 A component is ``["read attributes", "0702", [attribute, ...]]`` or ``["CommandName", {field: source, ...}, options]``;
 the fields are those of the command's layout, their types bound the values. A repeated group is the member
-``"entries": {"each": path, "of": {field: source}}``. Options:
+``"entries": {"each": path, "of": {field: source}}``; ``"order"`` in it says how its elements are
+numbered by ``@index`` (``lists.ORDERS``). Options:
 
 ``"if": path``            the component is there only when the element is;
 ``"each": path``          one component for each element, whose paths start from it;
@@ -24,6 +25,7 @@ from ..zcl import ENTRIES, Entry, FieldValue, Scalar, ZclDate, layout_named
 from . import rules
 from .elements import children, find, place, steps
 from .job import Job
+from .lists import order_named
 from .rules import TransformError
 from .values import (
     CatalogueError,
@@ -154,14 +156,15 @@ def cluster_component(name: str, fields: dict[str, Json]) -> Components:
 
 def _entries(kinds: dict[str, str], spec: Json) -> Source[tuple[Entry, ...]]:
     members = object_argument(spec)
-    path = text_argument(members["each"])
+    path, order = text_argument(members["each"]), order_named(members.get("order"))
     sources = [(field, _field(kinds[field], source)) for field, source in object_argument(members["of"]).items()]
 
     def build(job: Job, element: Element, number: int) -> tuple[Entry, ...]:
+        found = children(element, path)
         return tuple(
             [
                 {field: source(job, one, count) for field, source in sources}
-                for count, one in enumerate(children(element, path), 1)
+                for count, one in enumerate(found if order is None else order(found), 1)
             ]
         )
 

@@ -6,7 +6,7 @@ A datum expression is an object with one member, named after the DLMS data type 
     {"long-unsigned": "JoinTimePeriod"}         value source, bounds of the type enforced
     {"octet-string": {"text": "SupplierName"}}
     {"structure": [datum, ...]}  {"array": [datum, ...]}
-    {"array": {"each": "path/of/elements", "of": datum}}
+    {"array": {"each": "path/of/elements", "of": datum}}          with "distinct": no two with the same attribute
 
 or after a constructor that a family registers in ``CONSTRUCTORS`` (``price matrix``, ``alert behaviour`` ...).
 Expressions without value sources are built once.
@@ -22,7 +22,7 @@ from .. import datum as d
 from ..datum import Datum
 from .elements import at, children
 from .job import Job
-from .lists import BIT_SOURCES
+from .lists import BIT_SOURCES, distinct
 from .values import (
     CatalogueError,
     Integers,
@@ -129,9 +129,12 @@ def _array(argument: Json) -> Data:
         return lambda job, element, number: d.Array(tuple([one(job, element, number) for one in sources]))
     members = object_argument(argument)
     path, source = text_argument(members["each"]), datum_source(members["of"])
+    key = text_argument(members["distinct"]) if "distinct" in members else None
 
     def build(job: Job, element: Element, number: int) -> Datum:
         found = children(element, path)
+        if key is not None:
+            distinct(found, key)
         return d.Array(tuple([source(job, one, count) for count, one in enumerate(found, 1)]))
 
     return build

@@ -15,6 +15,7 @@ from .values import (
     INTEGER_SOURCES,
     OCTET_SOURCES,
     UNBOUNDED,
+    CatalogueError,
     Integers,
     Json,
     Octets,
@@ -27,6 +28,7 @@ from .values import (
     text_argument,
 )
 
+_MOST: Final = 48
 BIT_SOURCES: dict[str, Callable[[Json], Source[str]]] = {}
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -42,13 +44,31 @@ def by_index(elements: list[Element], low: int, high: int, name: str = "index") 
     return found
 
 
-def indexed(elements: list[Element], index: int) -> Element | None:
-    """The element with an index."""
-    wanted = str(index)
-    for element in elements:
-        if (element.get("index") or "").strip().lstrip("0") == wanted:
-            return element
-    return None
+def numbered(elements: list[Element], name: str = "index") -> list[Element]:
+    """Elements in the order of their index, which has to run from 1 without gaps (gbcs.md section 14, thresholds)."""
+    found = by_index(elements, 1, _MOST, name)
+    if sorted(found) != list(range(1, len(found) + 1)):
+        raise TransformError(rules.LIST_INCONSISTENT, f"the numbers by {name} have gaps", place(elements[0]))
+    return [found[index] for index in sorted(found)]
+
+
+def distinct(elements: list[Element], name: str = "index") -> list[Element]:
+    """Elements as they come, after a check that no two have the same index."""
+    by_index(elements, 0, _MOST, name)
+    return elements
+
+
+ORDERS: Final[dict[str, Callable[[list[Element]], list[Element]]]] = {"numbered": numbered, "distinct": distinct}
+"""What the use-case data may ask of the elements of a list: ``"order": "numbered"`` or ``"distinct"``."""
+
+
+def order_named(name: Json) -> Callable[[list[Element]], list[Element]] | None:
+    """The order the use-case data ask for; ``None`` takes the elements as they come."""
+    if name is None:
+        return None
+    if name not in ORDERS:
+        raise CatalogueError(f"there is no order {name!r}")
+    return ORDERS[text_argument(name)]
 
 
 def _indexed(argument: Json) -> Integers:
@@ -56,7 +76,7 @@ def _indexed(argument: Json) -> Integers:
     path, index = text_argument(path), integer_argument(index)
 
     def read(job: Job, element: Element, number: int) -> int:
-        found = indexed(children(element, path), index)
+        found = by_index(children(element, path), 1, _MOST).get(index)
         if found is None:
             raise TransformError(
                 rules.LIST_INCONSISTENT, f"there is no {path} with index {index}", place(element, path)

@@ -11,7 +11,7 @@ from . import rules
 from .data import CONSTRUCTORS, Data
 from .elements import at, boolean, children, find, place, ranged, steps
 from .job import Job
-from .lists import by_index
+from .lists import by_index, numbered
 from .rules import TransformError
 from .times import time_octets
 from .values import Json, integer_argument, list_argument, text_argument
@@ -93,10 +93,8 @@ def _block_thresholds(argument: Json) -> Data:
             raise TransformError(
                 rules.LIST_INCONSISTENT, f"there is no {path} with index {matrix}", place(element, path)
             )
-        thresholds = by_index(children(group, "BlockThreshold"), 1, _BLOCKS - 1)
-        if sorted(thresholds) != list(range(1, len(thresholds) + 1)):
-            raise TransformError(rules.LIST_INCONSISTENT, "the thresholds have gaps", place(group))
-        return d.array([d.DoubleLongUnsigned(ranged(thresholds[key], 0, 0xFFFFFFFF)) for key in sorted(thresholds)])
+        thresholds = numbered(children(group, "BlockThreshold"))
+        return d.array([d.DoubleLongUnsigned(ranged(one, 0, 0xFFFFFFFF)) for one in thresholds])
 
     return build
 
