@@ -19,7 +19,7 @@ import yaml
 from dccemu_sdk.admin import AdminClient
 from dccemu_sdk.stack import Stack, State
 
-from .limits import efficiency
+from . import limits, processor
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICES = 64
@@ -28,12 +28,19 @@ PARTY, USER = "DEMOSUPPLIER", "90-B3-D5-1F-30-01-00-00"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One flow in one topology."""
+    """One flow in one topology.
+
+    ``pair`` is the mean of ``limits.pair_seconds`` before and after the flow; ``work`` the processor time in seconds
+    of the suite with its database and broker for one request, ``share`` the part of it that P-256 needs by itself.
+    """
 
     topology: str
     flow: str
     rate: float
+    pair: float
     efficiency: float
+    work: float
+    share: float
     p50_half_ms: float
     p99_half_ms: float
     answered: int
@@ -97,7 +104,7 @@ def _load(state: State, **plan: Any) -> dict[str, Any]:
     return result
 
 
-def measure(topology: Sequence[str], pair: float, *, count: int, rounds: int) -> list[Figures]:
+def measure(topology: Sequence[str], *, count: int, rounds: int) -> list[Figures]:
     """The median of some rounds for each flow, and latency at half of that rate."""
     name = "isolated" if "--isolated" in topology else "one process"
     figures = []
@@ -108,7 +115,11 @@ def measure(topology: Sequence[str], pair: float, *, count: int, rounds: int) ->
             for flow in ("non-critical", "critical"):
                 many = count if flow == "non-critical" else count // 2
                 _load(state, flow=flow, count=many // 4, in_flight=64, connections=32)
+                assert stack.pid is not None
+                before, used = limits.pair_seconds(), processor.seconds(stack.pid)
                 runs = [_load(state, flow=flow, count=many, in_flight=256, connections=64) for _ in range(rounds)]
+                work = (processor.seconds(stack.pid) - used) / (many * rounds)
+                pair = (before + limits.pair_seconds()) / 2
                 runs.sort(key=lambda run: run["rate"])
                 middle = runs[len(runs) // 2]
                 half = _load(state, flow=flow, count=many // 2, in_flight=256, connections=64, rate=middle["rate"] / 2)
@@ -117,7 +128,10 @@ def measure(topology: Sequence[str], pair: float, *, count: int, rounds: int) ->
                         name,
                         flow,
                         middle["rate"],
-                        efficiency(middle["rate"], flow, pair),
+                        pair,
+                        limits.efficiency(middle["rate"], flow, pair),
+                        work,
+                        limits.PAIRS[flow] * limits.pair_work() / work,
                         half["p50_ms"],
                         half["p99_ms"],
                         sum(run["answered"] for run in runs),
