@@ -155,7 +155,7 @@ async def test_a_top_up_certificate_is_for_meters_only(cos_party: Any) -> None:
     assert (await cos_party.ask(document)).outcome == "signed"
 
 
-@pytest.mark.parametrize("device", [CHF, "00-DB-12-34-56-78-90-99"])
+@pytest.mark.parametrize("device", [CHF, "00-DB-12-34-56-78-90-FF"])
 async def test_devices_without_supplier_credentials_are_refused(cos_party: Any, device: str) -> None:
     assert (await cos_party.ask(cos_party.supplier.document(1, device=device))).rule == "COS_MPXN"
 

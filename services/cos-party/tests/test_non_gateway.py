@@ -18,6 +18,7 @@ from dccemu_cos_party.domain.ngi import canonical
 from dccemu_protocol.gbcs.envelope import decode
 
 ESME, GSME, GPF, HCALCS = (f"00-DB-12-34-56-78-90-A{n}" for n in (0, 1, 3, 5))
+SECOND_HCALCS = "00-DB-12-34-56-78-90-99"
 USER = "90-B3-D5-1F-30-04-00-00"
 MPAN, MPRN = "1312345678111", "1000999888"
 CHECK = {"verified_by": "DCC registration authority", "documents": ["certificate of incorporation", "passport"]}
@@ -104,8 +105,8 @@ async def test_the_interface_takes_its_own_credentials_only(cos_party: Any, smal
 async def test_all_devices_of_the_fuel_get_a_command(cos_party: Any, small: Small) -> None:
     answer = await small.send(small.document())
     assert (answer.status_code, answer.json()["late"]) == (202, False)
-    await cos_party.eventually(lambda: len(cos_party.decisions) == 2)
-    assert {decision.device for decision in cos_party.decisions} == {ESME, HCALCS}
+    await cos_party.eventually(lambda: len(cos_party.decisions) == 3)
+    assert {decision.device for decision in cos_party.decisions} == {ESME, HCALCS, SECOND_HCALCS}
     assert {(decision.outcome, decision.submitter) for decision in cos_party.decisions} == {("signed", "ngi")}
     for decision in cos_party.decisions:
         command = decode(bytes.fromhex(decision.payload))
@@ -170,10 +171,10 @@ async def test_the_suppliers_own_anomalous_number_stops_excess(cos_party: Any, s
     body = {"month": date(2026, 3, 1).isoformat(), "expected": 2, "anomalous": 1}
     assert (await cos_party.ngi.put("/ngi/forecast", json=body, headers=small.headers)).status_code == 204
     answer = (await small.send(small.document())).json()
-    await cos_party.eventually(lambda: len(cos_party.decisions) == 2)
-    assert sorted(decision.outcome for decision in cos_party.decisions) == ["quarantined", "signed"]
+    await cos_party.eventually(lambda: len(cos_party.decisions) == 3)
+    assert sorted(decision.outcome for decision in cos_party.decisions) == ["quarantined", "quarantined", "signed"]
     state = await small.state(answer["id"])
-    assert sorted(part["state"] for part in state["devices"]) == ["Quarantined", "Sent"]
+    assert sorted(part["state"] for part in state["devices"]) == ["Quarantined", "Quarantined", "Sent"]
     (forecast,) = (await cos_party.http.get("/admin/cos-party/suppliers")).json()["forecasts"]
     assert (forecast["expected"], forecast["received"]) == (2, 1)
 

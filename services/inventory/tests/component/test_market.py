@@ -209,7 +209,7 @@ async def test_a_model_off_the_list_suspends_and_back_on_it_restores(inventory: 
     entry = {"device_type": "ESME", "manufacturer": "AB01", "model": "010A030B", "firmware_version": "0002012F"}
     entry |= {"smets_chts_version": "SMETS V1.58", "gbcs_version": "4.3"}
     off = await inventory.http.put("/admin/inventory/products", json={**entry, "status": "Withdrawn"})
-    assert off.json() == {"devices": 1}
+    assert off.json() == {"devices": 2}
     await inventory.eventually(lambda: inventory.status(ESME) == "Suspended")
     assert inventory.device(ESME).cpl_status == "Withdrawn"
     await inventory.eventually(lambda: [a.recipients for a in inventory.alerts_of("N28")] == [(SUPPLIER, NETWORK)])

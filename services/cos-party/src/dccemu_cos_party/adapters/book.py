@@ -100,14 +100,20 @@ class Book:
         value: int = await connection.fetchval(_NEXT, int(now.timestamp() * 1000))
         return value
 
-    async def measure(self, connection: PoolConnectionProxy, user: str, now: datetime) -> tuple[Counts, Thresholds]:
-        """Count what was taken in the windows of the User and of all, and give the thresholds in force."""
+    async def measure(
+        self, connection: PoolConnectionProxy, user: str, now: datetime, *, alone: bool = False
+    ) -> tuple[Counts, Thresholds]:
+        """Count what was taken in the windows of the User and of all, and give the thresholds in force.
+
+        With ``alone`` one request at a time is counted, until the transaction ends: two at the boundary do not both
+        pass.
+        """
         set_ = {row[0]: (row[1], row[2]) for row in await connection.fetch(_THRESHOLDS, [user, ANYBODY])}
         seconds = int(self._window.total_seconds())
         of_user, user_window = set_.get(user, (self._default.of_user, seconds))
         of_all, all_window = set_.get(ANYBODY, (self._default.of_all, seconds))
-        # One request at a time is counted, so that two at the boundary do not both pass.
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('cos-party thresholds'))")
+        if alone:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('cos-party thresholds'))")
         counted = await connection.fetch(
             _COUNT, user, now - timedelta(seconds=user_window), now - timedelta(seconds=all_window)
         )

@@ -258,6 +258,7 @@ RULES: tuple[CosRule, ...] = (
     CosRule(8, "anomaly thresholds", _thresholds),
     CosRule(9, "floor sequence numbers", _floors),
 )
+THRESHOLD_RULE = next(rule for rule in RULES if rule.check is _thresholds)
 
 
 class Refused(Exception):

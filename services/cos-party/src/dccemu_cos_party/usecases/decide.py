@@ -21,7 +21,7 @@ from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.timers import Timer, Timers
 
 from ..adapters.book import Book, Row
-from ..domain.checks import RULES, Case, Refused, examine
+from ..domain.checks import RULES, THRESHOLD_RULE, Case, Refused, examine
 from ..domain.evidence import Evidence
 from ..domain.ngi import derive_text, read_document
 from ..domain.threshold import QUARANTINE_DCC, QUARANTINE_USER, QUARANTINES
@@ -137,6 +137,7 @@ class Decisions:
         case = await self._case(connection, row, seen_before=seen_before, released=released)
         try:
             await self._examine_patiently(case)
+            await self._count_alone(connection, case)
             request, content = case.found
             row = replace(row, mpxn=content.mpxn, execution_at=case.execution)
             if request.is_cancellation:
@@ -151,6 +152,14 @@ class Decisions:
             # The checks passed and yet the request cannot be expressed as a Command.
             return await self._refuse(connection, row, case, Refused(RULES[0], error), seen_before=seen_before)
         return await self._close(connection, row, "signed", counter=counter, payload=payload, case=case)
+
+    async def _count_alone(self, connection: PoolConnectionProxy, case: Case) -> None:
+        """Everything else passed: count once more with nobody beside, now that nothing is waited for any more."""
+        case.counts, case.thresholds = await self._tools.book.measure(connection, case.user, case.now, alone=True)
+        try:
+            THRESHOLD_RULE.check(case)
+        except ProtocolError as error:
+            raise Refused(THRESHOLD_RULE, error) from None
 
     async def _examine_patiently(self, case: Case) -> None:
         """Facts travel by another road than requests: before a refusal that a fact could cure, wait a moment."""
