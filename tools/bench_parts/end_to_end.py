@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
@@ -104,10 +104,9 @@ def _load(state: State, **plan: Any) -> dict[str, Any]:
     return result
 
 
-def measure(topology: Sequence[str], *, count: int, rounds: int) -> list[Figures]:
+def measure(topology: Sequence[str], *, count: int, rounds: int) -> Iterator[Figures]:
     """The median of some rounds for each flow, and latency at half of that rate."""
     name = "isolated" if "--isolated" in topology else "one process"
-    figures = []
     with tempfile.TemporaryDirectory(prefix="dccemu-bench-") as folder:
         stack = Stack([*topology, "--scenario", str(scenario(Path(folder)))], timeout=180)
         try:
@@ -123,21 +122,18 @@ def measure(topology: Sequence[str], *, count: int, rounds: int) -> list[Figures
                 runs.sort(key=lambda run: run["rate"])
                 middle = runs[len(runs) // 2]
                 half = _load(state, flow=flow, count=many // 2, in_flight=256, connections=64, rate=middle["rate"] / 2)
-                figures.append(
-                    Figures(
-                        name,
-                        flow,
-                        middle["rate"],
-                        pair,
-                        limits.efficiency(middle["rate"], flow, pair),
-                        work,
-                        limits.PAIRS[flow] * limits.pair_work() / work,
-                        half["p50_ms"],
-                        half["p99_ms"],
-                        sum(run["answered"] for run in runs),
-                        sum(run["sent"] for run in runs),
-                    )
+                yield Figures(
+                    name,
+                    flow,
+                    middle["rate"],
+                    pair,
+                    limits.efficiency(middle["rate"], flow, pair),
+                    work,
+                    limits.PAIRS[flow] * limits.pair_work() / work,
+                    half["p50_ms"],
+                    half["p99_ms"],
+                    sum(run["answered"] for run in runs),
+                    sum(run["sent"] for run in runs),
                 )
         finally:
             stack.close()
-    return figures
