@@ -28,7 +28,8 @@ async def authenticate(smki: Smki, request: Request) -> Subscriber:
     Problem
         401 when nobody is known by it, 503 while the DCC's own certificates are not all there (checklist B8).
     """
-    if await missing(smki):
+    smki.is_established = smki.is_established or not await missing(smki)
+    if not smki.is_established:
         raise Problem(503, "the DCC's own certificates are not established yet", code="NOT_ESTABLISHED")
     try:
         peer = _peer_party(request)

@@ -60,6 +60,7 @@ class Smki:
     announce: Callable[[Sequence[CertificateRecord]], Awaitable[None]] = _unheard
     hear_devices: Callable[[], Awaitable[None]] = _nobody
     targets_in_force: bool = False
+    is_established: bool = False
     last_ad_hoc: dict[str, datetime] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
 
