@@ -120,3 +120,21 @@ async def test_a_fault_of_deliveries_is_obeyed(world, eventually) -> None:
     world.runtime.clock.advance(timedelta(seconds=2))
 
     await eventually(lambda: world.taken())
+
+
+@pytest.mark.asyncio
+async def test_a_durable_delivery_that_nobody_offered_is_found_by_the_sweep(world, eventually) -> None:
+    user = world.users[SUPPLIER]
+    await world.send("4.1.1", READ)
+    await eventually(lambda: len(user.taken) == 1)
+    await eventually(lambda: _state(world, "delivered"))
+    pool = world.gateway.database.pool
+    await pool.execute("UPDATE deliveries SET state = 'pending', delivered_at = NULL")
+
+    courier = next(part for part in world.service.components if hasattr(part, "sweep_once"))
+    first, second = await courier.sweep_once(), await courier.sweep_once()
+
+    assert (first, second) == (0, 1)
+    await eventually(lambda: len(user.taken) == 2)
+    await eventually(lambda: _state(world, "delivered"))
+    assert len(set(user.taken)) == 1

@@ -33,10 +33,17 @@ from .operations import DELIVERY_NAMES, Delivery, delivered, not_taken
 
 log = structlog.get_logger(__name__)
 
+#: Real seconds between two looks for rows that nobody offered.
+SWEEP_SECONDS = 15.0
+
 DELIVERIES = Counter("dccemu_gateway_deliveries", "Attempts to deliver to Users", ["outcome"])
 
 _PENDING = f"""
 SELECT {DELIVERY_NAMES}, attempts FROM deliveries WHERE state = 'pending' ORDER BY position"""  # noqa: S608 - columns
+_PENDING_IDS = "SELECT id FROM deliveries WHERE state = 'pending' ORDER BY position LIMIT 1000"
+_PENDING_OF = f"""
+SELECT {DELIVERY_NAMES}, attempts FROM deliveries WHERE state = 'pending' AND id = ANY($1)
+ORDER BY position"""  # noqa: S608 - columns
 _DOCUMENT = "SELECT document FROM deliveries WHERE id = $1"
 
 
@@ -102,27 +109,29 @@ class Courier:
         self._wake = asyncio.Event()
         self._workers: set[asyncio.Task[None]] = set()
         self._pacer: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._known: set[str] = set()
+        self._suspects: set[str] = set()
         self._is_stopping = False
 
     async def start(self) -> None:
         """Take up what is waiting from before."""
-        for row in await self._database.pool.fetch(_PENDING):
-            delivery = Delivery(*list(row)[:10])
-            delivery.attempts = row["attempts"]
-            self.offer(delivery)
+        self._take_up(await self._database.pool.fetch(_PENDING))
         self._clock.on_change(self._wake.set)
         self._pacer = asyncio.create_task(self._pace(), name="courier")
+        self._sweeper = asyncio.create_task(self._sweep(), name="courier sweep")
 
     async def stop(self) -> None:
         """Cut what is under way: its rows are still pending."""
         self._is_stopping = True
-        tasks = [*self._workers, *([self._pacer] if self._pacer else [])]
+        tasks = [*self._workers, *(task for task in (self._pacer, self._sweeper) if task is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def offer(self, delivery: Delivery) -> None:
         """A delivery became durable."""
+        self._known.add(delivery.id)
         if self._held >= self._bodies:
             delivery.document = None
         elif delivery.document is not None:
@@ -155,6 +164,38 @@ class Courier:
             for user, endpoint in self._endpoints.items()
             if endpoint.lanes
         }
+
+    # -- rows that nobody offered ------------------------------------------------------------------------------------
+
+    async def sweep_once(self) -> int:
+        """Take up pending rows that were not offered, and were not at the last look either; how many.
+
+        A transaction whose commit was cut off may be durable although its writer was told nothing (promise I1).
+        """
+        pending = {row[0] for row in await self._database.pool.fetch(_PENDING_IDS)}
+        unknown = pending - self._known
+        orphans = unknown & self._suspects
+        self._suspects = unknown - orphans
+        if orphans:
+            self._take_up(await self._database.pool.fetch(_PENDING_OF, list(orphans)))
+        return len(orphans)
+
+    def _take_up(self, rows: list[asyncpg.Record]) -> None:
+        for row in rows:
+            delivery = Delivery(*list(row)[:10])
+            delivery.attempts = row["attempts"]
+            self.offer(delivery)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                taken_up = await self.sweep_once()
+            except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
+                log.info("the sweep waits for the database", error=repr(error))
+                continue
+            if taken_up:
+                log.warning("deliveries taken up that nobody had offered", count=taken_up)
 
     # -- pace --------------------------------------------------------------------------------------------------------
 
@@ -232,6 +273,7 @@ class Courier:
             # When the database fails here the User has it already: only the row is written again.
             await self._database.group.commit(Unit(writes=(delivered(delivery, self._clock.now()),)))
             lane.queue.popleft()
+            self._known.discard(delivery.id)
             if delivery.document is not None:
                 self._held -= 1
         lane.is_busy = False
