@@ -57,9 +57,16 @@ class Cryptoki:
         self._lock = threading.Lock()
         self._session = c_ulong()
         self._call("C_Initialize", None, allowed=(_ALREADY_INITIALIZED,))
+        try:
+            self._open(token, pin.encode())
+        except CryptokiError:
+            # A module that stays initialised would go on with the tokens of this try.
+            self._call("C_Finalize", None)
+            raise
+
+    def _open(self, token: str, secret: bytes) -> None:
         slot = self._slot(token)
         self._call("C_OpenSession", c_ulong(slot), c_ulong(_SERIAL_RW_SESSION), None, None, byref(self._session))
-        secret = pin.encode()
         self._call(
             "C_Login", self._session, c_ulong(_USER), secret, c_ulong(len(secret)), allowed=(_ALREADY_LOGGED_IN,)
         )
