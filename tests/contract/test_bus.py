@@ -17,7 +17,7 @@ from dccemu_runtime.testing import Eventually
 
 MakeBus = Callable[[], Awaitable[Bus]]
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
-WITHIN = 40
+WITHIN = 120
 
 
 class Collector:
