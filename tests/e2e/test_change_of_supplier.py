@@ -103,6 +103,7 @@ def _body(dcc: Dcc) -> str:
     )
 
 
+@pytest.mark.checklist("C15")
 def test_the_gaining_supplier_takes_over_and_both_are_told(own_suite: Dcc, request_of: Callable[..., bytes]) -> None:
     dcc = own_suite
     losing, gaining = dcc.user(LOSING), _gaining_user(dcc)

@@ -66,6 +66,7 @@ def _signed(dcc: Dcc, mpxn: str) -> str:
     )
 
 
+@pytest.mark.checklist("K1", "K2")
 def test_its_credentials_reach_the_devices(dcc: Dcc) -> None:
     losing = dcc.user(LOSING)
     check = {"verified_by": "registration authority", "documents": ["passport"]}

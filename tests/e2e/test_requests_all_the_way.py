@@ -26,6 +26,7 @@ def _message(dcc: Dcc, outcome: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("device", "use_case"), [(ESME, "ECS17b"), (GSME, "GCS13a")])
+@pytest.mark.checklist("C6")
 def test_import_registers_are_read_over_the_wan(dcc: Dcc, request_of: Build, device: str, use_case: str) -> None:
     user = dcc.user()
 
@@ -94,6 +95,7 @@ def test_the_inventory_is_read(dcc: Dcc, request_of: Build) -> None:
     assert outcome.last.kind == "DSPInventory"
 
 
+@pytest.mark.checklist("D4")
 def test_a_device_is_pre_notified_once(dcc: Dcc, request_of: Build) -> None:
     user = dcc.user()
     device = f"00-DB-12-34-{dcc.counters.next() % 2**32:08X}"

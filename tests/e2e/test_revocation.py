@@ -42,6 +42,7 @@ def _code(user: User, document: bytes) -> str:
     return user.send(document, timeout=60).code or ""
 
 
+@pytest.mark.checklist("B7")
 def test_the_next_request_of_a_revoked_signer_is_refused_within_a_second(own_suite: Dcc, request_of: Build) -> None:
     user = own_suite.user()
     signer = own_suite.store.xml_signer(Eui64.parse(str(own_suite.state.supplier)))
@@ -84,6 +85,7 @@ def _body(dcc: Dcc, made: Keystore) -> str:
     )
 
 
+@pytest.mark.checklist("B7")
 def test_a_credential_update_with_a_revoked_certificate_is_refused(own_suite: Dcc, request_of: Build) -> None:
     answer = own_suite.admin.call("POST", "/admin/smki/certificate-sets", {"eui": GAINING, "role": 2})
     assert isinstance(answer, dict)

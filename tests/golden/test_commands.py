@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dccemu_protocol.gbcs.crypto import verify_mac, verify_signature
 from dccemu_protocol.gbcs.envelope import decode, encode, signed_part
 from dccemu_protocol.pki.names import RemotePartyRole, Usage
 
 
+@pytest.mark.checklist("B14")
 def test_a_service_request_becomes_the_published_message(reference: Any, pair_stem: str, kind: str) -> None:
     wanted = reference.octets(pair_stem, kind)
     request, made = reference.transform(pair_stem, decode(wanted))

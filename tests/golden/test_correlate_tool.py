@@ -37,6 +37,7 @@ def correlate(request: Path, pre_command: Path, *more: str) -> Any:
     return CliRunner().invoke(app, ["correlate", "--request", str(request), "--pre-command", str(pre_command), *more])
 
 
+@pytest.mark.checklist("C9")
 def test_a_request_and_its_pre_command_are_the_same(request_file: Path, pre_command_file: Path) -> None:
     result = correlate(request_file, pre_command_file)
 
@@ -52,6 +53,7 @@ def test_a_pre_command_may_stand_in_its_duis_response(reference: Any, request_fi
     assert correlate(request_file, file).exit_code == 0
 
 
+@pytest.mark.checklist("C9")
 def test_the_first_difference_is_named_by_element_and_item(
     request_file: Path, pre_command_file: Path, tmp_path: Path
 ) -> None:

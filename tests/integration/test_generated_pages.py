@@ -13,9 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "smki", "inventory", "cos-party", "sm-wan")
 
 
-def test_the_coverage_page_is_made_from_the_tables() -> None:
+@pytest.mark.parametrize("tool", ["coverage.py", "checklist.py"])
+def test_a_page_is_made_from_tables_and_markers(tool: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tools/coverage.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "tools" / tool), "--check"], capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr

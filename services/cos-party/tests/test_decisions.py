@@ -19,6 +19,7 @@ ESME, GSME, CHF, HCALCS = (f"00-DB-12-34-56-78-90-A{n}" for n in (0, 1, 2, 5))
 pytestmark = pytest.mark.asyncio
 
 
+@pytest.mark.checklist("C16")
 async def test_a_registered_suppliers_request_becomes_a_signed_command(cos_party: Any) -> None:
     decision = await cos_party.ask(cos_party.supplier.document(1, floor=7))
     assert (decision.outcome, decision.rule) == ("signed", None)
@@ -259,6 +260,7 @@ async def test_checks_and_certificate_can_be_looked_at(cos_party: Any) -> None:
     assert Usage.DIGITAL_SIGNATURE is cos_party.own.usage
 
 
+@pytest.mark.checklist("C16")
 async def test_the_key_stays_in_the_cos_partys_schema(cos_party: Any) -> None:
     """A gateway that knows all messages and certificates still has no key: what it makes up is not the CoS Party's."""
     from cryptography.exceptions import InvalidSignature

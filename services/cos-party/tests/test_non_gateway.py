@@ -87,6 +87,7 @@ async def small(cos_party: Any) -> Small:
     return Small(cos_party, enrolled.json()["token"])
 
 
+@pytest.mark.checklist("K2")
 async def test_enrolment_needs_an_identity_check(cos_party: Any, small: Small) -> None:
     refused = await cos_party.http.post("/admin/cos-party/suppliers", json={"user": USER})
     assert refused.json()["code"] == "NGI_IDENTITY_CHECK"
@@ -97,6 +98,7 @@ async def test_enrolment_needs_an_identity_check(cos_party: Any, small: Small) -
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer made-up"}, {"Authorization": "Basic dXNlcg=="}])
+@pytest.mark.checklist("K1")
 async def test_the_interface_takes_its_own_credentials_only(cos_party: Any, small: Small, header: Any) -> None:
     answer = await cos_party.ngi.post("/ngi/requests", content=small.document(), headers=header)
     assert (answer.status_code, answer.json()["code"]) == (401, "NGI_CREDENTIALS")
@@ -127,6 +129,7 @@ async def test_gas_includes_the_gas_proxy_function_and_success_shows(cos_party: 
     assert {part["device"]: part["state"] for part in state["devices"]} == {GSME: "Succeeded", GPF: "Sent"}
 
 
+@pytest.mark.checklist("K3")
 async def test_a_late_request_is_processed_and_reported(cos_party: Any, small: Small) -> None:
     cos_party.runtime.clock.advance(timedelta(hours=24))
     answer = (await small.send(small.document(devices=[ESME]))).json()
@@ -136,6 +139,7 @@ async def test_a_late_request_is_processed_and_reported(cos_party: Any, small: S
 
 
 @pytest.mark.parametrize("kind", ["not registered", "tampered", "other signer", "other device", "not json"])
+@pytest.mark.checklist("K4")
 async def test_what_is_wrong_is_refused(cos_party: Any, small: Small, kind: str) -> None:
     document, code = small.document(), ""
     match kind:
@@ -158,6 +162,7 @@ async def test_what_is_wrong_is_refused(cos_party: Any, small: Small, kind: str)
     assert cos_party.decisions == []
 
 
+@pytest.mark.checklist("K4")
 async def test_the_cos_party_makes_its_own_checks_as_for_any_other(cos_party: Any, small: Small) -> None:
     own = small.supplier.certificates
     foreign = {**own, "KeyAgreementCertificate": cos_party.supplier.certificates["KeyAgreementCertificate"]}
@@ -167,6 +172,7 @@ async def test_the_cos_party_makes_its_own_checks_as_for_any_other(cos_party: An
     assert (cos_party.decisions[0].rule, cos_party.decisions[0].ecos_error_code) == ("COS_CERTIFICATE", "C03")
 
 
+@pytest.mark.checklist("E6", "E7")
 async def test_the_suppliers_own_anomalous_number_stops_excess(cos_party: Any, small: Small) -> None:
     body = {"month": date(2026, 3, 1).isoformat(), "expected": 2, "anomalous": 1}
     assert (await cos_party.ngi.put("/ngi/forecast", json=body, headers=small.headers)).status_code == 204
@@ -179,6 +185,7 @@ async def test_the_suppliers_own_anomalous_number_stops_excess(cos_party: Any, s
     assert (forecast["expected"], forecast["received"]) == (2, 1)
 
 
+@pytest.mark.checklist("K5")
 async def test_once_a_user_it_keeps_its_certificates_and_leaves_the_interface(cos_party: Any, small: Small) -> None:
     await cos_party.tell(party(2, "Active", gateway_user=True))
     answer = await small.send(small.document())

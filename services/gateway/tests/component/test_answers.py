@@ -148,6 +148,7 @@ async def test_a_customer_identification_number_comes_back_with_the_response(wor
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("F1")
 async def test_a_device_alert_goes_to_the_user_it_names(world, eventually) -> None:
     await world.from_device(ESME, world.devices[ESME].alert(2000, SUPPLIER, 0x8F35), "alert")
 

@@ -202,6 +202,7 @@ E100_CASES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C3")
 async def test_schema_and_signature_faults_are_answered_with_e100(world) -> None:
     for case, break_it in E100_CASES.items():
         world.counter = 1000
@@ -238,6 +239,7 @@ async def test_the_signer_must_be_the_users_own_valid_xml_signing_certificate(wo
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("B7")
 async def test_a_revoked_signer_is_refused_from_the_next_request_on(world, eventually) -> None:
     assert (await world.send("4.1.1", READ)).response_code == "I99"
     certificate = world.users[SUPPLIER].xml
@@ -256,6 +258,7 @@ async def test_a_revoked_signer_is_refused_from_the_next_request_on(world, event
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("A3")
 async def test_a_key_store_full_of_strangers_does_not_help_a_stranger(world) -> None:
     stranger = "90-B3-D5-1F-30-0F-00-00"
     key = world.smki.key()
@@ -311,6 +314,7 @@ CODE_CASES: dict[str, tuple[str, dict[str, object]]] = {
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C4", "C5")
 async def test_each_broken_rule_has_its_code(world) -> None:
     for case, (code, how) in CODE_CASES.items():
         answer = await world.send(**how)

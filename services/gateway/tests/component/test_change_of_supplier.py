@@ -129,6 +129,7 @@ FORGERIES = {
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C16")
 async def test_a_command_that_is_not_the_cos_partys_is_not_sent(world) -> None:
     cos = CosParty(world, lambda cos, request: {})
     await cos.start()

@@ -25,6 +25,7 @@ def returned(payload: bytes, original: str | None = None) -> str:
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C10")
 async def test_a_local_command_is_in_the_reply_and_nothing_is_sent(world) -> None:
     answer = await world.send("4.1.1", READ, cv=2, service="D")
 
@@ -36,6 +37,7 @@ async def test_a_local_command_is_in_the_reply_and_nothing_is_sent(world) -> Non
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("named", [True, False])
+@pytest.mark.checklist("C10")
 async def test_the_response_of_a_local_command_comes_back_by_8_13_once(world, named: bool) -> None:
     answer = await world.send("4.1.1", READ, cv=2, service="D")
     command = decode(answer.gbcs_payload)

@@ -38,6 +38,7 @@ async def inventory(world, **answer: object) -> list[InventoryRequest]:
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("D1")
 async def test_read_inventory_answers_the_whole_premises_signed(world) -> None:
     body = f"<sr:ReadInventory><sr:DeviceID>{ESME.lower()}</sr:DeviceID></sr:ReadInventory>"
 

@@ -37,6 +37,7 @@ async def create(world, **how: object):
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C13")
 async def test_each_run_delivers_a_scheduled_message(world, eventually) -> None:
     made = await create(world, end="2026-03-04")
     assert made.response_code == "I0"
@@ -112,6 +113,7 @@ async def test_a_run_without_an_answer_is_told_by_an_alert_with_the_schedule(wor
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("D10")
 async def test_a_schedule_ends_with_its_device(world, eventually) -> None:
     made = await create(world)
     await world.change_device(ESME, status="Decommissioned")

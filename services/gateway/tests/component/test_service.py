@@ -69,6 +69,7 @@ async def test_past_its_bounds_it_says_503_and_recovers(make_world) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C1")
 async def test_the_official_schema_may_be_asked_as_well(make_world, official_schema) -> None:
     world = await make_world(duis_schema=official_schema)
 

@@ -30,6 +30,7 @@ async def test_non_critical_request_becomes_a_command_and_its_response_is_pushed
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C7")
 async def test_critical_request_is_answered_with_a_pre_command_to_sign_and_then_sent(world, eventually) -> None:
     offered = await world.send("6.11", CLOCK, cv=4, service="T")
 

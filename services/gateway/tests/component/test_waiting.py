@@ -15,6 +15,7 @@ LATER = "2026-03-05T12:00:00Z"
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C12")
 async def test_a_future_dated_request_is_sent_at_its_date(world, eventually) -> None:
     answer = await world.send("4.1.1", DATED.format(LATER))
     assert answer.response_code == "I99"
@@ -30,6 +31,7 @@ async def test_a_future_dated_request_is_sent_at_its_date(world, eventually) -> 
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("D10")
 async def test_access_control_runs_again_and_its_failure_is_an_alert(world, eventually) -> None:
     answer = await world.send("4.1.1", DATED.format(LATER))
     await world.change_device(ESME, status="Decommissioned")
@@ -68,6 +70,7 @@ def following(world, preceding: str, counter: int | None = None) -> bytes:
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C14")
 async def test_a_sequenced_request_waits_for_the_good_response_of_its_predecessor(world, eventually) -> None:
     world.devices[ESME].answers = False
     first = await world.send("4.1.1", READ)

@@ -86,6 +86,7 @@ async def install(inventory: Any, points: dict[str, dict[str, Any]]) -> None:
     await inventory.tell(ESME, "8.7.2", request={"OtherDeviceID": IHD})
 
 
+@pytest.mark.checklist("D6", "D7", "C20")
 async def test_a_home_is_installed(inventory: Any, points: dict[str, dict[str, Any]]) -> None:
     await install(inventory, points)
     for eui in (HUB, GPF, ESME, GSME, PPMID, HCALCS):
@@ -149,6 +150,7 @@ async def test_unjoining_and_removal(inventory: Any, points: dict[str, dict[str,
     assert (inventory.device(GPF).meters, inventory.device(GSME).gpf) == ((), None)
 
 
+@pytest.mark.checklist("D8")
 async def test_without_wan_the_answers_come_back_by_hand(inventory: Any, points: dict[str, dict[str, Any]]) -> None:
     for mpxn, fields in points.items():
         await inventory.http.put(f"/admin/inventory/registrations/{mpxn}", json=fields)
@@ -236,6 +238,7 @@ def certificates(eui: str, role: int) -> dict[str, str]:
     return found
 
 
+@pytest.mark.checklist("C15")
 async def test_a_change_of_supplier_moves_the_cells_and_tells_both(
     inventory: Any, points: dict[str, dict[str, Any]]
 ) -> None:
@@ -272,6 +275,7 @@ async def test_a_cell_that_failed_keeps_its_party(inventory: Any, points: dict[s
     assert held == {("digitalSignature", 0): GAS, ("keyAgreement", 0): SUPPLIER, ("keyAgreement", 1): GAS}
 
 
+@pytest.mark.checklist("D12", "D13")
 async def test_a_handover_places_the_network_operator_and_ends_a_duty(
     inventory: Any, points: dict[str, dict[str, Any]]
 ) -> None:
@@ -295,6 +299,7 @@ async def test_a_handover_places_the_network_operator_and_ends_a_duty(
     assert inventory.alerts_of("N42")[0].recipients == (NETWORK,)
 
 
+@pytest.mark.checklist("B9", "B10", "D13")
 async def test_duties_are_overdue_after_seven_days(inventory: Any, points: dict[str, dict[str, Any]]) -> None:
     await install(inventory, points)
     assert (await inventory.http.get("/admin/inventory/duties?overdue=true")).json() == []
@@ -307,6 +312,7 @@ async def test_duties_are_overdue_after_seven_days(inventory: Any, points: dict[
     assert {duty["device"] for duty in overdue} == {HUB, GPF, ESME, GSME, PPMID, HCALCS}
 
 
+@pytest.mark.checklist("B15")
 async def test_a_regenerated_key_ends_its_duty(inventory: Any, points: dict[str, dict[str, Any]]) -> None:
     await install(inventory, points)
     request = {"DeviceCertificate": certificates(SUPPLIER, 2)["KeyAgreementCertificate"]}

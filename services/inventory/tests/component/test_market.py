@@ -71,6 +71,7 @@ async def provider(inventory: Any) -> Any:
     return inventory
 
 
+@pytest.mark.checklist("H1", "H2")
 async def test_both_file_forms_load_and_change_who_is_entitled(inventory: Any, provider: Any) -> None:
     gas = await feed(inventory, gas_file(1, row("3938424403", "SUP1"), row("3938424403", "SUP2", "20260401")))
     assert (gas["status"], gas["accepted"], gas["rejected"]) == ("accepted", 2, 0)
@@ -88,6 +89,7 @@ async def test_both_file_forms_load_and_change_who_is_entitled(inventory: Any, p
     assert (view["status"], view["energised"], view["spans"][0]["participant"]) == ("traded", True, "SUP1")
 
 
+@pytest.mark.checklist("H2")
 async def test_an_objection_holds_the_change_up_until_lifted(inventory: Any, provider: Any) -> None:
     await feed(inventory, gas_file(1, row("3938424403", "SUP1")))
     await feed(inventory, gas_file(2, row("3938424403", "SUP2", "20260301", objection="raised")))
@@ -169,6 +171,7 @@ async def test_a_registration_is_deleted(inventory: Any, provider: Any) -> None:
     assert (result["accepted"], result["rejected"]) == (0, 1)
 
 
+@pytest.mark.checklist("A3")
 async def test_the_registration_port_answers_with_the_response_file(inventory: Any, provider: Any) -> None:
     send = inventory.port.post
     good = await send("/registration-data/RDP1", content=gas_file(1, row("3938424403")))
@@ -180,6 +183,7 @@ async def test_the_registration_port_answers_with_the_response_file(inventory: A
     assert {"party": "SUPPLIER2", "name": "GIT Test Supplier 2", "identifiers": [SECOND]} in record
 
 
+@pytest.mark.checklist("H3", "H7")
 async def test_market_shares_sum_to_one_and_name_no_point(inventory: Any, provider: Any) -> None:
     rows = [row(f"{number:010d}", f"SUP{1 + (number > 1)}") for number in range(1, 4)]
     rows += [row("0000000009", domestic="N"), row("0000000010", status="registered")]
@@ -194,6 +198,7 @@ async def test_market_shares_sum_to_one_and_name_no_point(inventory: Any, provid
     assert "0000000001" not in text
 
 
+@pytest.mark.checklist("H4")
 async def test_files_for_the_network(inventory: Any, provider: Any) -> None:
     await feed(inventory, electricity_file(1, row("1312345678111", action="I"), row("2000000000006", "SUP2")))
     record = (await inventory.http.get("/admin/inventory/suppliers-on-record/NET1")).text.splitlines()
@@ -205,6 +210,7 @@ async def test_files_for_the_network(inventory: Any, provider: Any) -> None:
     assert flags[1:] == ['1312345678111,"Withdrawn"', '"Z99",1']
 
 
+@pytest.mark.checklist("D9")
 async def test_a_model_off_the_list_suspends_and_back_on_it_restores(inventory: Any) -> None:
     entry = {"device_type": "ESME", "manufacturer": "AB01", "model": "010A030B", "firmware_version": "0002012F"}
     entry |= {"smets_chts_version": "SMETS V1.58", "gbcs_version": "4.3"}
@@ -227,6 +233,7 @@ LIST = (
 )
 
 
+@pytest.mark.checklist("D11")
 async def test_a_new_issue_of_the_list_moves_devices_and_the_dcc_upgrades_a_hub(inventory: Any) -> None:
     headers = {"Content-Type": "text/csv"}
     imported = await inventory.http.post("/admin/inventory/products", content=LIST, headers=headers)
@@ -244,6 +251,7 @@ async def test_a_new_issue_of_the_list_moves_devices_and_the_dcc_upgrades_a_hub(
     assert (bad.status_code, bad.json()["place"]) == (422, "line 5")
 
 
+@pytest.mark.checklist("A1", "A2")
 async def test_a_party_accedes_and_gets_identifiers(inventory: Any) -> None:
     post = inventory.http.post
     first = (await post("/admin/inventory/parties", json={"name": "Acme Energy", "participants": ["ACME"]})).json()
@@ -277,6 +285,7 @@ ELEMENTS = (
 )
 
 
+@pytest.mark.checklist("A6")
 async def test_the_entry_process_makes_a_role_active(inventory: Any) -> None:
     post = inventory.http.post
     party = (await post("/admin/inventory/parties", json={"name": "Newcomer"})).json()["party"]
@@ -296,6 +305,7 @@ async def test_the_entry_process_makes_a_role_active(inventory: Any) -> None:
     assert nobody.json()["code"] == "NO_SUCH_PROOF"
 
 
+@pytest.mark.checklist("E8")
 async def test_rights_are_suspended_with_the_approval_they_need(inventory: Any) -> None:
     post = inventory.http.post
     at_once = (await post("/admin/inventory/suspensions", json={"party": "OTHERUSER1", "right": "other-user"})).json()
@@ -319,6 +329,7 @@ async def test_rights_are_suspended_with_the_approval_they_need(inventory: Any) 
     assert again.json()["code"] == "SUSPENSION_STATE"
 
 
+@pytest.mark.checklist("D3", "B9")
 async def test_a_hub_without_device_certificates_is_not_delivered(inventory: Any) -> None:
     values = {"device": "00-DB-12-34-56-78-93-00", "gpf": "00-DB-12-34-56-78-93-01", "manufacturer": "106C"}
     values |= {"model": "433100AC", "firmware_version": "00009001"}

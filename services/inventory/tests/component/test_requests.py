@@ -50,6 +50,7 @@ async def test_a_type_2_device_has_no_status(inventory: Any) -> None:
         (" FirmwareVersion=0002012F", "", "PRE_NOTIFY_DETAIL"),
     ],
 )
+@pytest.mark.checklist("D2", "D3", "D4")
 async def test_a_bad_notification_is_refused_without_effect(inventory: Any, old: str, new: str, rule: str) -> None:
     before = len(inventory.index)
     reply = await inventory.ask("12.2", NOTIFY.replace(old, new))
@@ -68,6 +69,7 @@ async def test_a_request_delivered_twice_is_carried_out_once(inventory: Any) -> 
     assert inventory.replies[request.id].outcome == "done"
 
 
+@pytest.mark.checklist("D10")
 async def test_decommissioning_a_meter_takes_its_own_type_1_devices_along(inventory: Any) -> None:
     reply = await inventory.ask("8.3", f"DecommissionDevice DeviceID={ESME}")
     assert reply.outcome == "done"
@@ -173,6 +175,7 @@ async def test_an_installation_is_recorded_and_a_moved_hub_is_warned_of(inventor
     await inventory.eventually(lambda: inventory.device(CHF).installation["CHFLocation"] == "Deep indoors")
 
 
+@pytest.mark.checklist("D8")
 async def test_a_hub_installed_without_wan_is_not_commissioned(inventory: Any) -> None:
     for eui in (CHF, GPF):
         await inventory.http.put(f"/admin/inventory/devices/{eui}", json={"status": "Pending"})

@@ -228,6 +228,7 @@ def change_of_supplier(wan, counter: int, new: str, execution: datetime | None =
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C15")
 async def test_change_of_supplier_replaces_the_cells_and_hands_over_authority(wan, eventually, parties):
     supplier, rival, cos = parties["supplier"], parties["rival"], parties["cos"]
 
@@ -289,6 +290,7 @@ async def test_a_certificate_of_another_hierarchy_is_refused_and_the_cell_keeps_
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("D12")
 async def test_handover_lets_the_broker_replace_the_supplier_cells_it_holds(wan, eventually, parties):
     broker, rival = parties["broker"], parties["rival"]
     gpf = "00db1234567890b3"
@@ -316,6 +318,7 @@ async def test_handover_lets_the_broker_replace_the_supplier_cells_it_holds(wan,
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("B13", "B14")
 async def test_recovery_replaces_credentials_with_a_signature_and_no_mac(wan, eventually, parties):
     """CS02b in mode 8: the Recovery party replaces the Supplier's cells after a compromise."""
     recovery, rival = "90b3d51f30000001", parties["rival"]

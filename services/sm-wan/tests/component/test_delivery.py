@@ -135,6 +135,7 @@ async def test_a_corrupted_response_does_not_verify(wan, eventually, parties):
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("F2")
 async def test_an_outage_is_told_after_three_minutes_and_its_end_by_the_meter(wan, eventually, parties):
     begin = wan.runtime.clock.now()
     await wan.admin.put(f"/admin/devices/{CHF}/power", json={"supplied": False})

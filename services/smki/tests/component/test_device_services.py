@@ -109,6 +109,7 @@ async def test_only_suppliers_and_the_dcc_may_use_the_ad_hoc_service(house: Hous
     assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == ("ISSUANCE_ANOMALY", "CA:AB1")
 
 
+@pytest.mark.checklist("B4")
 async def test_a_commissioned_meter_is_for_its_responsible_supplier_only(house: House, eventually: Eventually) -> None:
     await first_certificate(house)
     await house.registered("1312345678111", "electricity", "IS", SUPPLIER)

@@ -44,6 +44,7 @@ async def issued(house: House, body: bytes, party: str = "SUPPLIER1") -> str:
     return str(answer.json()["serial"])
 
 
+@pytest.mark.checklist("B5")
 async def test_a_request_is_approved_and_its_certificate_downloaded(house: House, eventually: Eventually) -> None:
     submitted = await submit(house, pem(11))
     number = submitted.json()["id"]
@@ -83,6 +84,7 @@ async def test_a_rejected_request_may_come_again_with_the_same_key(house: House)
         ("SUPPLIER1", SUPPLIER, 99, "NOT_ELIGIBLE"),
     ],
 )
+@pytest.mark.checklist("B2", "B3")
 async def test_who_is_not_an_eligible_subscriber_is_refused_with_the_reason(
     house: House, party: str, eui: str, role: int, rule: str
 ) -> None:
@@ -92,6 +94,7 @@ async def test_who_is_not_an_eligible_subscriber_is_refused_with_the_reason(
     assert answer.json()["source"]
 
 
+@pytest.mark.checklist("B3")
 async def test_the_dcc_may_have_its_own_roles(house: House) -> None:
     answer = await submit(house, pem(14, "90-B3-D5-1F-30-00-00-02", 4), "DCC")
 
@@ -164,6 +167,7 @@ async def test_officers_act_within_their_nomination(open_house: Open, eventually
     assert (await submit(house, pem(21), "SUPPLIER1")).status_code == 401  # the Party ID is no key here
 
 
+@pytest.mark.checklist("B12")
 async def test_test_certificates_differ_and_are_for_testing_participants(
     open_house: Open, eventually: Eventually
 ) -> None:
@@ -194,6 +198,7 @@ async def test_test_certificates_differ_and_are_for_testing_participants(
         check_path(certificate, store, house.runtime.clock.now())
 
 
+@pytest.mark.checklist("B11")
 async def test_a_party_without_a_connection_gets_certificates_by_the_light_route(
     open_house: Open, eventually: Eventually
 ) -> None:
@@ -255,6 +260,7 @@ async def test_revocation_is_for_the_owner_with_grounds_and_once(house: House) -
     assert answer.json()["code"] == "NOT_REVOCABLE"
 
 
+@pytest.mark.checklist("B5")
 async def test_a_rejected_organisation_certificate_is_revoked(house: House) -> None:
     number = (await submit(house, pem(53))).json()["id"]
     await house.admin.post(f"/admin/smki/requests/{number}", json={"approve": True})
@@ -280,6 +286,7 @@ async def test_an_issuing_ca_goes_on_the_arl_and_a_new_one_takes_over(house: Hou
     assert (await house.admin.get(f"/admin/smki/certificates/{serial}")).json()["issuer"] == added.json()["subject"]
 
 
+@pytest.mark.checklist("B6")
 async def test_lists_come_at_their_times_on_the_clock(house: House, eventually: Eventually) -> None:
     async def crl() -> x509.CertificateRevocationList:
         return x509.load_der_x509_crl((await house.client.get("/repository/crl/organisation.crl")).content)
@@ -297,6 +304,7 @@ async def test_lists_come_at_their_times_on_the_clock(house: House, eventually: 
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
+@pytest.mark.checklist("B1", "B6")
 async def test_openssl_accepts_chain_crl_and_arl_and_refuses_what_is_revoked(house: House, tmp_path: Path) -> None:
     serial = await issued(house, pem(61))
     authorities = (await house.admin.get("/admin/smki/authorities")).json()
@@ -406,6 +414,7 @@ async def test_every_request_is_audited(house: House) -> None:
     assert entries[1]["detail"]["rule"] == "NOT_ELIGIBLE"
 
 
+@pytest.mark.checklist("B16")
 async def test_targets_count_only_once_the_stage_2_report_is_recorded(house: House) -> None:
     before = (await house.admin.get("/admin/smki/compliance")).json()
     await house.admin.post("/admin/smki/compliance", json={"stage": 1, "reference": "r1"})

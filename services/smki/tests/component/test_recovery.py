@@ -143,6 +143,7 @@ async def test_way_2_puts_the_subscribers_new_certificates_on_the_device(
     await eventually(lambda: [o.code for o in sent if isinstance(o, DccAlertOrder)] == ["N39"])
 
 
+@pytest.mark.checklist("B13")
 async def test_way_3_puts_the_brokers_certificates_there_first(
     house: House, sent: list[Contract], eventually: Eventually
 ) -> None:

@@ -50,6 +50,7 @@ async def test_an_organisation_is_found_by_its_name(house: House) -> None:
     assert all(len(str(r["CertificateSerial"])) == 32 for r in results)
 
 
+@pytest.mark.checklist("B6")
 async def test_a_device_is_found_in_either_case_and_retrieved(house: House, eventually: object) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -113,6 +114,7 @@ async def test_serials_that_are_not_hexadecimal_are_401(house: House) -> None:
     assert set(statuses.values()) == {401}, statuses
 
 
+@pytest.mark.checklist("B6")
 async def test_optional_criteria_narrow_the_search(house: House) -> None:
     body = (
         "<CertificateSearchRequest><CertificateSubjectName>90-B3-D5-1F-30-00-00-02</CertificateSubjectName>"

@@ -44,6 +44,7 @@ def may(check: object, *arguments: object) -> bool:
 
 
 @pytest.mark.parametrize("role", [int(role) for role in RemotePartyRole])
+@pytest.mark.checklist("B3")
 def test_every_remote_party_role_has_one_kind_of_subscriber(role: int) -> None:
     wanted = {
         2: {"IS", "GS"},
@@ -72,6 +73,7 @@ def test_the_tables_have_every_role_and_every_device_that_holds_keys() -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), list(product(("ESME", "GSME", "HCALCS", "PPMID"), STATUSES)))
+@pytest.mark.checklist("B4")
 def test_a_meter_is_open_to_any_party_until_it_is_installed(kind: str, status: str | None) -> None:
     record = DeviceRecord(kind, status, frozenset({USER}))
     responsible = party("GS" if kind == "GSME" else "IS")

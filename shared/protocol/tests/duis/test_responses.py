@@ -101,6 +101,7 @@ ANSWERS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.checklist("C1")
 def test_each_answer_follows_both_schemas(name: str, official: OfficialSchema) -> None:
     root = parse_document(ANSWERS[name][0])
 
@@ -281,6 +282,7 @@ def choices_of(owner: str) -> list[str]:
 
 @pytest.mark.parametrize("full", [False, True], ids=["least", "most"])
 @pytest.mark.parametrize("name", sorted({*choices_of("DCCAlert")} - {HOLDS_SMETS1}))
+@pytest.mark.checklist("F4")
 def test_each_dcc_alert_element_can_be_written(name: str, full: bool, official: OfficialSchema) -> None:
     kind = dict(element_order(types().tables.complex["DCCAlert"].content))[name]  # type: ignore[arg-type]
     content = content_of(kind, full=full)  # type: ignore[arg-type]
