@@ -52,6 +52,7 @@ def test_every_remote_party_role_has_one_kind_of_subscriber(role: int) -> None:
         8: set(),
         127: {"IS", "ES", "GS", "ED", "GT", "RSA", "OU"},
         135: {"IS", "ES", "GS", "ED", "GT", "RSA", "OU"},
+        136: {"IS", "ES", "GS", "ED", "GT", "RSA", "OU"},
     }.get(role)
 
     for user_role in ("IS", "ES", "GS", "ED", "GT", "RSA", "OU"):

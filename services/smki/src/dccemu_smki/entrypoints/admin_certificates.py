@@ -40,7 +40,7 @@ class SetCall(Call):
     """A ready set for a User: keys are made by the SMKI and leave with the answer."""
 
     eui: str
-    role: int = Field(description="Remote Party Role: 2, 3, 8 or 127")
+    role: int = Field(description="Remote Party Role: 2, 3, 8 or 127; 136: a file signing token")
     common_name: str | None = Field(default=None, max_length=16)
     test: bool = False
 

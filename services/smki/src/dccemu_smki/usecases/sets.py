@@ -22,6 +22,7 @@ from .context import LIVE, Smki
 from .issuing import Wanted, issue
 
 _DCC_ROLES = frozenset({0, 1, 4, 5, 6, 7, 137})
+_SOURCES: dict[int, str] = {RemotePartyRole.XML_SIGNING: "xml-sign-", RemotePartyRole.FILE_SIGNING: "file-sign-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,12 @@ class Piece:
 
 
 def pieces_of(role: int) -> tuple[Piece, ...]:
-    """What a User of a Remote Party Role needs: DS, KA, a Supplier's top-up KA, and its XML signing certificate."""
+    """What a User of a Remote Party Role needs: DS, KA, a Supplier's top-up KA, and its XML signing certificate.
+
+    The file signing token, which the DCC supplies apart from everything else, holds one certificate.
+    """
+    if role == RemotePartyRole.FILE_SIGNING:
+        return (Piece(role, Usage.DIGITAL_SIGNATURE),)
     made = [Piece(role, Usage.DIGITAL_SIGNATURE), Piece(role, Usage.KEY_AGREEMENT)]
     if role == RemotePartyRole.SUPPLIER:
         made.append(Piece(role, Usage.KEY_AGREEMENT, top_up=True))
@@ -54,7 +60,7 @@ async def issue_set(
     """
     if role in _DCC_ROLES or role == RemotePartyRole.XML_SIGNING or role not in set(RemotePartyRole):
         raise ProtocolError(
-            NOT_ELIGIBLE, f"role {role} is not one of a User: 2, 3, 8 or 127", source="SEC stage 4, 179"
+            NOT_ELIGIBLE, f"role {role} is not one of a User: 2, 3, 8, 127 or 136", source="SEC stage 4, 179"
         )
     keys = [(piece, smki.entropy.private_key()) for piece in pieces_of(role)]
     requests = [
@@ -119,6 +125,6 @@ async def claim_keys(smki: Smki, connection: PoolConnectionProxy, requests: Sequ
 
 
 def _source(eui: Eui64, piece: Piece) -> str:
-    kind = "xml-sign-" if piece.role == RemotePartyRole.XML_SIGNING else ""
+    kind = _SOURCES.get(piece.role, "")
     top_up = "pp-" if piece.top_up else ""
     return f"minted/{kind}{eui.hex}-{role_text(piece.role)}-{top_up}{piece.usage.short.lower()}"

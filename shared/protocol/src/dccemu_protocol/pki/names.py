@@ -33,6 +33,7 @@ class RemotePartyRole(IntEnum):
     LOAD_CONTROLLER = 8
     OTHER = 127
     XML_SIGNING = 135
+    FILE_SIGNING = 136
     DSP_XML_SIGNING = 137
 
 
