@@ -22,6 +22,7 @@ from dccemu_runtime.service import Component, Listener, Runtime, Service
 from dccemu_runtime.timers import Timers
 
 from .adapters import official_schema
+from .adapters.anomaly import AnomalyRows
 from .adapters.connections import Connections
 from .adapters.counters import RoleCounter
 from .adapters.courier import Courier, Pauses
@@ -32,9 +33,12 @@ from .adapters.receivers import Receivers
 from .adapters.record import Record
 from .adapters.transformer import Transformer
 from .entrypoints.admin import admin_routes
+from .entrypoints.anomaly import admin_anomaly_routes, anomaly_routes
 from .entrypoints.front import Front
 from .settings import Settings
 from .usecases.alerts import Alerts
+from .usecases.anomaly import Detection
+from .usecases.anomaly_files import AnomalyFiles
 from .usecases.change_of_supplier import ChangeOfSupplier
 from .usecases.expire import Expire
 from .usecases.followers import Followers
@@ -42,6 +46,7 @@ from .usecases.gateway import Gateway
 from .usecases.history import History
 from .usecases.hold import Hold
 from .usecases.non_device import NonDevice
+from .usecases.quarantine import Quarantine
 from .usecases.respond import Respond
 from .usecases.schedules import Schedules
 from .usecases.send import Send
@@ -139,6 +144,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     directory = FactsDirectory()
     keys = OwnKeys(database, directory, outbox, clock, entropy, broker, settings.keystore)
     broker_counter, alert_counter = RoleCounter(database, "broker"), RoleCounter(database, "alerts")
+    events = RoleCounter(database, "quarantine events", block=1024)
     connections = Connections(database, entropy, settings.host)
     receivers = Receivers(database, directory, settings.receivers())
     posts = _Posts(settings, connections)
@@ -183,8 +189,13 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     send = Send(gateway, history, hold)
     non_device = NonDevice(gateway, history, respond, Schedules(gateway, send))
     change_of_supplier = ChangeOfSupplier(gateway, hold)
-    hold.connect(send.prepare, send.rows, change_of_supplier.hand_over)
-    submit = Submit(gateway, history, Handlers(send.pre_command, send, non_device, change_of_supplier))
+    hold.connect(send.prepare, send.released, change_of_supplier.hand_over)
+    anomaly_rows = AnomalyRows(database)
+    detection = Detection(anomaly_rows, clock)
+    quarantine = Quarantine(gateway, hold, detection, anomaly_rows, events)
+    files = AnomalyFiles(gateway, detection, anomaly_rows)
+    handlers = Handlers(send.pre_command, send, non_device, change_of_supplier)
+    submit = Submit(gateway, history, handlers, detection, quarantine)
     expire = Expire(gateway, respond)
 
     consumer = Consumer(runtime.bus, database, NAME)
@@ -206,17 +217,20 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
             return "the inventory's Parties are not known yet"
         return None
 
+    admin = admin_routes(gateway, courier, receivers, connections)
+    admin.include_router(admin_anomaly_routes(files, anomaly_rows))
     service = Service(
         NAME,
-        admin=admin_routes(gateway, courier, receivers, connections),
+        admin=admin,
         journal=journal,
         components=[
             _Closing(database, journal),
             connections,
             receivers,
-            _Counters(runtime, broker_counter, alert_counter),
+            _Counters(runtime, broker_counter, alert_counter, events),
             *projections,
             keys,
+            detection,
             outbox,
             posts,
             courier,
@@ -233,6 +247,8 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         unready=service.unready,
         max_body_bytes=settings.max_body_bytes,
     )
+    behind.state.party = connections.party
+    behind.include_router(anomaly_routes(files))
     front = Front(
         behind,
         submit,

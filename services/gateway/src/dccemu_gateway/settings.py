@@ -54,6 +54,9 @@ class Settings(ServiceSettings):
     sequence_wait_seconds: float = Field(
         default=600, gt=0, description="a sequenced request waits so long for an unknown predecessor: E40"
     )
+    quarantine_days: float = Field(
+        default=7, gt=0, description="a quarantined request that its User neither releases nor deletes ends then: E54"
+    )
     inventory_deadline_seconds: float = Field(
         default=2.5, gt=0, description="wait for the inventory's answer to a Non-Device request, real time"
     )

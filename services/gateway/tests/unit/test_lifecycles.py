@@ -40,6 +40,7 @@ def test_every_state_and_event_is_used(table, states, events) -> None:
                 life.RequestState.ANSWERED,
                 life.RequestState.FAILED,
                 life.RequestState.CANCELLED,
+                life.RequestState.DELETED,
                 life.RequestState.TRANSFORMED,
             },
         ),

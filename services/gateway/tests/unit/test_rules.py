@@ -18,7 +18,9 @@ from dccemu_protocol.errors import EmulatorError
 SOURCES = sorted(Path(dccemu_gateway.__file__).parent.rglob("*.py"))
 RAISED = re.compile(r'(?:Refusal|ProtocolError)\(\s*"([A-Z_0-9]+)"')
 INTERNAL = {
-    # Rules about messages of Devices and of the CoS Party, or about admin calls: journalled, never answered to a User.
+    # Rules about messages of Devices and of the CoS Party, about admin calls or signed files: never answered by DUIS.
+    "FILE_SIGNER",
+    "FILE_REFERENCE",
     "RESPONSE_UNMATCHED",
     "RESPONSE_MISMATCH",
     "COS_COMMAND",

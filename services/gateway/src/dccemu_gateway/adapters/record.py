@@ -17,7 +17,7 @@ from dccemu_runtime.database import Database
 from dccemu_runtime.journal import Check, Entry, Filter, Journal
 
 from ..domain.refusal import Failure, Verdict
-from ..domain.rules import RULES
+from ..domain.rules import ANOMALY, RULES
 
 _COMMANDS = """
 SELECT id, sent_at, request_id, user_, device, srv, state, use_case, originator, counter, message_code, payload
@@ -37,7 +37,8 @@ COMMAND, DELIVERY = "command", "delivery"
 def passed_checks(count: int) -> tuple[Check, ...]:
     """The first ``count`` rules of the table as passed checks."""
     return tuple(
-        Check(f"{rule.number} {rule.name}", True, expected=rule.demands, source=rule.clause) for rule in RULES[:count]
+        Check(f"{rule.number} {rule.name}", True, expected=rule.demands, source=rule.clause)
+        for rule in (*RULES, ANOMALY)[:count]
     )
 
 

@@ -41,6 +41,7 @@ requests = Table(
     # The document as received, kept while the request waits: for the CoS Party, for its date, for its predecessor.
     Column("document", LargeBinary),
     Index("requests_device", "device"),
+    Index("requests_received", "received_at", postgresql_using="brin"),
     Index("requests_waiting", "state", postgresql_where=text("state IN ('held', 'with-cos')")),
 )
 
@@ -165,4 +166,55 @@ receivers = Table(
     metadata,
     Column("user_", Text, primary_key=True),
     Column("url", Text, nullable=False),
+)
+
+#: Reference numbers given for files of threshold anomaly detection, and the signed file that used each.
+anomaly_files = Table(
+    "anomaly_files",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("user_", Text, nullable=False),
+    Column("given_at", _TIME, nullable=False),
+    Column("used_at", _TIME),
+    Column("kind", Text),
+    Column("signer", Text),
+    Column("signature", LargeBinary),
+    Column("content", LargeBinary),
+)
+
+#: Thresholds as given, by User ID; ``*`` are the DCC's own over all Users.
+thresholds = Table(
+    "thresholds",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("srv", Text, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("warning", Integer),
+    Column("quarantine", Integer, nullable=False),
+    Column("valid_from", _TIME, nullable=False),
+    Column("valid_to", _TIME),
+    Column("note", Text, nullable=False),
+    Index("thresholds_owner", "owner", "srv"),
+)
+
+#: Requests that exceeded a threshold: the request itself is in ``requests``, ``alert`` is the delivery that told.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("event", Numeric(20, 0), nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("srv", Text, nullable=False),
+    Column("breach", Text, nullable=False),
+    Column("threshold", Integer, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("quarantined_at", _TIME, nullable=False),
+    Column("alert", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", _TIME),
+    Column("reference", Text),
+    Index("quarantine_user", "user_", "event"),
 )

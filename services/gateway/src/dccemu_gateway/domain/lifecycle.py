@@ -35,6 +35,7 @@ class RequestState(StrEnum):
 
     NEW = "new"
     TRANSFORMED = "transformed"
+    QUARANTINED = "quarantined"
     HELD = "held"
     WITH_COS = "with-cos"
     SENT = "sent"
@@ -43,6 +44,7 @@ class RequestState(StrEnum):
     ANSWERED = "answered"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    DELETED = "deleted"
 
 
 class RequestEvent(StrEnum):
@@ -50,6 +52,9 @@ class RequestEvent(StrEnum):
 
     TRANSFORM = "transform"
     HOLD = "hold"
+    QUARANTINE = "quarantine"
+    RELEASE = "release from quarantine"
+    DELETE = "delete from quarantine"
     HAND_OVER = "hand over to the CoS Party"
     SEND = "send"
     GIVE_LOCALLY = "give for local delivery"
@@ -101,10 +106,14 @@ REQUEST_LIFE: dict[tuple[RequestState, RequestEvent], RequestState] = {
     (S.NEW, E.TRANSFORM): S.TRANSFORMED,
     (S.NEW, E.ANSWER_DIRECTLY): S.ANSWERED,
     (S.NEW, E.HOLD): S.HELD,
+    (S.NEW, E.QUARANTINE): S.QUARANTINED,
     (S.NEW, E.HAND_OVER): S.WITH_COS,
     (S.NEW, E.SEND): S.SENT,
     (S.NEW, E.GIVE_LOCALLY): S.LOCAL,
+    (S.QUARANTINED, E.RELEASE): S.HELD,
+    (S.QUARANTINED, E.DELETE): S.DELETED,
     (S.HELD, E.SEND): S.SENT,
+    (S.HELD, E.GIVE_LOCALLY): S.LOCAL,
     (S.HELD, E.HAND_OVER): S.WITH_COS,
     (S.HELD, E.FAIL): S.FAILED,
     (S.HELD, E.CANCEL): S.CANCELLED,

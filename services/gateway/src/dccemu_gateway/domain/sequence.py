@@ -18,11 +18,13 @@ class Fate(StrEnum):
 
 
 _REQUEST_FATES = {
+    RequestState.QUARANTINED: Fate.PENDING,
     RequestState.HELD: Fate.PENDING,
     RequestState.WITH_COS: Fate.PENDING,
     RequestState.ANSWERED: Fate.GOOD,
     RequestState.FAILED: Fate.FAILED,
     RequestState.CANCELLED: Fate.FAILED,
+    RequestState.DELETED: Fate.FAILED,
 }
 _COMMAND_FATES = {
     CommandState.SENT: Fate.PENDING,

@@ -32,7 +32,10 @@ SELECT {COMMAND_NAMES} FROM commands WHERE state IN ('sent', 'taken-up') ORDER B
 _POLL = 1.0
 _TIDY_EVERY = 600.0
 # Twice their life: until then a late Signed Pre-Command is told that its Pre-Command lapsed, later that there is none.
-_LAPSED = "DELETE FROM pre_commands WHERE made_at < $1"
+# One whose Signed Pre-Command waits is needed when that is sent.
+_LAPSED = """
+DELETE FROM pre_commands p WHERE made_at < $1 AND NOT EXISTS (
+  SELECT 1 FROM requests r WHERE r.request_id = p.request_id AND r.state IN ('held', 'quarantined'))"""
 
 
 class Expire:

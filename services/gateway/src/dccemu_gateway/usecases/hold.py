@@ -28,7 +28,7 @@ from ..adapters.record import checks_of
 from ..domain.examination import Examination
 from ..domain.lifecycle import REQUEST_LIFE, Kind, RequestEvent, RequestState, advance, kind_of
 from ..domain.refusal import Refusal
-from ..domain.rules import RECHECK, run
+from ..domain.rules import RECHECK, RELEASED, run
 from ..domain.rules.table import code_of
 from ..domain.sequence import Fate, fate_of
 from .alerts import command_failure
@@ -53,6 +53,7 @@ WHERE r.request_id = $1 AND r.kind IN ('request', 'signed') ORDER BY c.sent_at D
 _SEQUENCED = frozenset({1, 5})
 _KEPT_HERE = frozenset({FutureDating.DSP, FutureDating.DSP_AND_DEVICE})
 _CHANGE_OF_SUPPLIER = "6.23"
+Released: TypeAlias = "Callable[[Examination, Prepared], tuple[RequestEvent, list[Write], list[Write]]]"
 HandOver: TypeAlias = Callable[[PoolConnectionProxy, Examination], Awaitable[None]]
 _ENDS: dict[Fate, tuple[str, str]] = {
     Fate.FAILED: ("SEQUENCE_FAILED", "N14"),
@@ -88,17 +89,17 @@ class Hold:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._prepare: Callable[[Examination], Prepared] | None = None
-        self._rows: Callable[[Prepared, str | None], list[Write]] | None = None
+        self._released: Released | None = None
         self._hand_over: HandOver | None = None
 
     def connect(
         self,
         prepare: Callable[[Examination], Prepared],
-        rows: Callable[[Prepared, str | None], list[Write]],
+        released: Released,
         hand_over: HandOver,
     ) -> None:
         """Tell how a Command is made and sent, or a request handed to the CoS Party, when its time has come."""
-        self._prepare, self._rows, self._hand_over = prepare, rows, hand_over
+        self._prepare, self._released, self._hand_over = prepare, released, hand_over
         self._gateway.timers.on(RELEASE, self.release)
         self._gateway.timers.on(SEQUENCE, self.predecessor_settled)
 
@@ -241,10 +242,31 @@ class Hold:
         if row is not None and row["state"] == RequestState.HELD.value:
             await self._go(connection, await self._examine_again(row), request_id, kind)
 
+    async def resume(self, connection: PoolConnectionProxy, row: Row) -> None:
+        """A request came out of quarantine and is held now: fresh access control, then on from check 25."""
+        gateway, key = self._gateway, f"{row['request_id']} {row['kind']}"
+        examination = await self._examine_again(row)
+        failure = run(examination, RELEASED).failure
+        if failure is not None:
+            outcome = f"failed {failure.code}"
+            await self._end(connection, examination, row["request_id"], row["kind"], outcome, _ENTITLEMENT_LOST)
+            return
+        preceding = examination.submitted.preceding
+        due = self._due(examination)
+        if preceding is not None:
+            gateway.followers.add(str(preceding), key)
+            await gateway.timers.set(connection, SEQUENCE, key, examination.at, {"preceding": str(preceding)})
+        elif due is not None:
+            await gateway.timers.set(connection, RELEASE, key, due)
+        else:
+            await self._go(connection, examination, row["request_id"], row["kind"])
+
     async def _go(self, connection: PoolConnectionProxy, examination: Examination, request_id: str, kind: str) -> None:
         verdict = run(examination, RECHECK)
         failed = verdict.failure.rule if verdict.failure else None
-        if failed is None and examination.submitted.service_reference_variant == _CHANGE_OF_SUPPLIER:
+        request = examination.submitted
+        is_for_cos = request.service_reference_variant == _CHANGE_OF_SUPPLIER and request.command_variant == 1
+        if failed is None and is_for_cos:
             assert self._hand_over is not None
             await self._hand_over(connection, examination)
             return
@@ -259,13 +281,16 @@ class Hold:
             outcome = f"failed {code_of(failed or '', otherwise='CANNOT_TRANSFORM')}"
             await self._end(connection, examination, request_id, kind, outcome, _ENTITLEMENT_LOST)
             return
-        assert self._rows is not None
-        moved = move_request(request_id, kind, advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.SEND))
-        await execute(connection, *self._rows(prepared, examination.target.hub), moved)
-        await self._gateway.journal.add(connection, self._entry(examination, request_id, "sent", ()))
+        assert self._released is not None
+        event, rows, deliveries = self._released(examination, prepared)
+        state = advance(REQUEST_LIFE, RequestState.HELD, event)
         gateway, command = self._gateway, prepared.command
+        await execute(connection, *rows, move_request(request_id, kind, state))
+        await gateway.deliver_in(connection, *deliveries)
+        await gateway.journal.add(connection, self._entry(examination, request_id, state.value, ()))
         gateway.database.after_commit(connection, gateway.outbox.wake)
-        gateway.database.after_commit(connection, lambda: gateway.open_commands.put(command))
+        if event is RequestEvent.SEND:
+            gateway.database.after_commit(connection, lambda: gateway.open_commands.put(command))
 
     async def _end(
         self,

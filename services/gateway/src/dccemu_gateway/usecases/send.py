@@ -185,6 +185,15 @@ class Send:
         )
         return [insert_command(command, prepared.payload), self._gateway.outbox.write(message)]
 
+    def released(self, examination: Examination, prepared: Prepared) -> tuple[RequestEvent, list[Write], list[Write]]:
+        """What becomes of a request that waited: the event, the rows, and what its User gets."""
+        request = examination.submitted
+        local = request.command_variant in catalogue.LOCAL_DELIVERY_VARIANTS
+        pushed = [self._pushed(AnsweredRequest.of(request), prepared, examination.at)] if local else []
+        if request.command_variant in (2, 6):
+            return RequestEvent.GIVE_LOCALLY, [insert_command(prepared.command, prepared.payload)], pushed
+        return RequestEvent.SEND, self.rows(prepared, examination.target.hub), pushed
+
     def _pushed(self, answered: AnsweredRequest, prepared: Prepared, at: datetime) -> Write:
         """CV 3 and 7: the local Command goes to the User's Receive Response Service as well (duis.md section 5)."""
         document = responses.local_command(answered, prepared.payload, at, pushed=True)

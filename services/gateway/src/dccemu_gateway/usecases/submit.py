@@ -7,7 +7,7 @@ history is needed, the history, the rest of the table, then the use case that it
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -17,15 +17,18 @@ from dccemu_runtime.groupcommit import CONNECTION_TROUBLE, AlreadyClaimed, Overl
 from dccemu_runtime.journal import Entry
 
 from ..adapters.record import checks_of
+from ..domain.anomaly import Passage
 from ..domain.examination import Examination
 from ..domain.lifecycle import kind_of
 from ..domain.refusal import Failure, Verdict
 from ..domain.rules import ADMISSION, RULES, SUBSTANCE, run
 from ..domain.rules.form import not_repeated
 from ..domain.rules.table import code_of, failure_of
+from .anomaly import Detection
 from .answers import Reply, acknowledge, answered_of
 from .gateway import Gateway
 from .history import History
+from .quarantine import Quarantine, failed_anomaly
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +57,14 @@ class Handlers:
 class Submit:
     """The use case behind the three web services."""
 
-    def __init__(self, gateway: Gateway, history: History, handlers: Handlers) -> None:
+    def __init__(
+        self, gateway: Gateway, history: History, handlers: Handlers, detection: Detection, quarantine: Quarantine
+    ) -> None:
         self._gateway = gateway
         self._history = history
         self._handlers = handlers
+        self._detection = detection
+        self._quarantine = quarantine
 
     async def __call__(self, document: bytes, service: str, peer: str | None) -> Reply:
         """Answer one document.
@@ -95,16 +102,41 @@ class Submit:
 
     async def _carry_out(self, examination: Examination) -> Reply:
         self._gateway.versions[examination.user_text] = examination.schema_version
-        accepted = self._gateway.journal.write(self._entry(examination, Verdict(len(RULES)), "accepted"))
+        passage = self._detection.enter(examination)
         try:
-            return await self._handlers.choose(examination)(examination, accepted)
+            reply = await self._handle(examination, passage)
         except AlreadyClaimed:
+            self._detection.give_back(passage)
             examination.is_repeat = True
             self._history.note_repeat(examination)
             place = next(place for place, rule in enumerate(RULES) if rule.check is not_repeated)
             return await self.refuse(examination, Verdict(place, run(examination, RULES[place : place + 1]).failure))
         except ProtocolError as error:
+            self._detection.give_back(passage)
             return await self.refuse(examination, Verdict(len(RULES), _step_failure(error)))
+        except Overloaded:
+            self._detection.give_back(passage)
+            raise
+        except BaseException:
+            self._detection.doubt(passage)
+            raise
+        self._detection.settle(passage)
+        return reply
+
+    async def _handle(self, examination: Examination, passage: Passage | None) -> Reply:
+        """Carry an acceptable request out, or quarantine it (check 25)."""
+        if passage is not None and passage.breach is not None:
+            entry = replace(
+                self._entry(examination, Verdict(len(RULES)), "quarantined"), checks=(failed_anomaly(passage.breach),)
+            )
+            return await self._quarantine.take(examination, passage.breach, self._gateway.journal.write(entry))
+        entry = self._entry(examination, Verdict(len(RULES) if passage is None else len(RULES) + 1), "accepted")
+        if passage is not None and passage.warnings:
+            entry.detail["warnings"] = [
+                f"above {one.threshold.warning} of {one.watch.srv} in {one.threshold.window}, set by {one.watch.owner}"
+                for one in passage.warnings
+            ]
+        return await self._handlers.choose(examination)(examination, self._gateway.journal.write(entry))
 
     async def refuse(self, examination: Examination, verdict: Verdict) -> Reply:
         """Answer a failure: a Response with its code, or an HTTP status where there is nobody to answer."""

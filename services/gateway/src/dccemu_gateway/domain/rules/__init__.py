@@ -1,5 +1,5 @@
 """The numbered checks of service-request-processing.md section 2 as one table of rules, run in order."""
 
-from .table import ADMISSION, RECHECK, RULES, SUBSTANCE, Rule, run
+from .table import ADMISSION, ANOMALY, RECHECK, RELEASED, RULES, SUBSTANCE, Rule, run
 
-__all__ = ["ADMISSION", "RECHECK", "RULES", "SUBSTANCE", "Rule", "run"]
+__all__ = ["ADMISSION", "ANOMALY", "RECHECK", "RELEASED", "RULES", "SUBSTANCE", "Rule", "run"]

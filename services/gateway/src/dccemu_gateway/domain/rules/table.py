@@ -73,9 +73,19 @@ SUBSTANCE: tuple[Rule, ...] = (
 """What depends on the history of the RequestID and on the Device."""
 
 RULES: tuple[Rule, ...] = ADMISSION + SUBSTANCE
+
+
+def _counted_elsewhere(_examination: Examination) -> None:
+    """25 is not made of the request alone: ``domain.anomaly`` counts it among the others."""
+
+
+ANOMALY = _rule("25", "threshold anomaly detection", "within the thresholds of User and DCC", _counted_elsewhere)
+"""The last check; its failure is no refusal: the request is accepted and quarantined."""
 _AGAIN = frozenset({"6", "7", "8", "14", "15", "16", "17", "19"})
 RECHECK: tuple[Rule, ...] = tuple(rule for rule in RULES if rule.number in _AGAIN and rule.name != "period")
 """What runs again when a future dated or scheduled request comes due (section 2, last paragraph)."""
+RELEASED: tuple[Rule, ...] = tuple(rule for rule in RULES if rule in RECHECK or rule.number == "21")
+"""The fresh access control of a request that is released from quarantine (section 16, step 6)."""
 
 
 def code_of(rule: str, otherwise: str = "") -> str:

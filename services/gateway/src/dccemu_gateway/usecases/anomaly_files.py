@@ -1,0 +1,253 @@
+"""Files of threshold anomaly detection: reference numbers, thresholds, actions, the quarantine report.
+
+service-request-processing.md section 16: a User obtains a reference number, signs its file with its file signing token
+and sends it; signature, certificate, reference and content are checked, then the file is acknowledged. A file is
+taken whole or refused whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asyncpg.pool import PoolConnectionProxy
+
+from dccemu_protocol.anomaly import (
+    ActionFile,
+    Fault,
+    QuarantineAction,
+    SignedFile,
+    Threshold,
+    ThresholdFile,
+    read_actions,
+    read_thresholds,
+    verify_file,
+)
+from dccemu_protocol.anomaly.actions import ReportRow, write_report
+from dccemu_protocol.anomaly.layout import SOURCE, refused
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.pki import RemotePartyRole, SmkiCertificate, Usage, serial_text
+from dccemu_runtime.journal import Check, Entry
+
+from ..adapters.anomaly import AnomalyRows, Quarantined
+from ..domain.anomaly import ALL_USERS
+from .anomaly import Detection
+from .gateway import Gateway
+from .quarantine import TIMER, timer_payload
+
+_ROLES = frozenset({RemotePartyRole.FILE_SIGNING.value})
+_GIVE = "INSERT INTO anomaly_files (reference, user_, given_at) VALUES ($1, $2, $3)"
+_USE = """
+UPDATE anomaly_files SET used_at = $3, kind = $4, signer = $5, signature = $6, content = $7
+WHERE reference = $1 AND user_ = $2 AND used_at IS NULL RETURNING 1"""
+_PUT = """
+INSERT INTO anomaly_files (reference, user_, given_at, used_at, kind, signer, content)
+VALUES ($1, $2, $3, $3, 'thresholds', $4, $5)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A file whose signature is its owner's."""
+
+    file: SignedFile
+    signer: SmkiCertificate
+    owner: str
+
+
+class AnomalyFiles:
+    """The use cases of Threshold Anomaly Detection Procedures."""
+
+    def __init__(self, gateway: Gateway, detection: Detection, rows: AnomalyRows) -> None:
+        self._gateway = gateway
+        self._detection = detection
+        self._rows = rows
+
+    async def give_reference(self, user: str, peer: str | None) -> str:
+        """A reference number for one file of a User.
+
+        Raises
+        ------
+        ProtocolError
+            ``UNKNOWN_USER`` or ``PEER_OF_ANOTHER_PARTY``.
+        """
+        self._check_peer(user, peer)
+        gateway = self._gateway
+        reference = f"TAD-{gateway.entropy.octets(8).hex().upper()}"
+        await gateway.database.pool.execute(_GIVE, reference, user, gateway.now())
+        return reference
+
+    async def take_thresholds(self, file: SignedFile, peer: str | None) -> dict[str, Any]:
+        """Put a User's thresholds in force; gives the acknowledgement."""
+        proven = await self._proven(file, peer, "thresholds")
+        read = read_thresholds(file.content)
+        async with self._gateway.database.transaction() as connection:
+            await self._use(connection, proven, read, "thresholds")
+            await self._rows.put_thresholds(connection, read.reference, proven.owner, read.rows)
+            await self._note(connection, proven.owner, "thresholds taken", read.reference, file.content)
+        await self._learn(proven.owner, read.rows)
+        return {"reference": read.reference, "user": proven.owner, "thresholds": len(read.rows)}
+
+    async def set_by_dcc(self, content: bytes, approved_by: str) -> dict[str, Any]:
+        """Put the DCC's own thresholds over all Users in force, with the approval of the Security Sub-Committee."""
+        read, gateway = read_thresholds(content), self._gateway
+        if read.user != gateway.policy.dcc:
+            raise refused([Fault(2, "user_id", f"the DCC's identifier {gateway.policy.dcc}", read.user)])
+        async with gateway.database.transaction() as connection:
+            signer = f"approved by {approved_by}"
+            await connection.execute(_PUT, read.reference, read.user, gateway.now(), signer, content)
+            await self._rows.put_thresholds(connection, read.reference, ALL_USERS, read.rows)
+            await self._note(connection, read.user, f"thresholds of the DCC, {signer}", read.reference, content)
+        await self._learn(ALL_USERS, read.rows)
+        return {"reference": read.reference, "user": ALL_USERS, "thresholds": len(read.rows)}
+
+    async def take_actions(self, file: SignedFile, peer: str | None) -> dict[str, Any]:
+        """Release or delete what a User names; each request then goes its way in a transaction of its own."""
+        proven, gateway = await self._proven(file, peer, "actions"), self._gateway
+        read = read_actions(file.content)
+        async with gateway.database.transaction() as connection:
+            await self._use(connection, proven, read, "actions")
+            chosen = _choose(read, await self._rows.open_of(connection, proven.owner))
+            for action in QuarantineAction:
+                keys = [one.key for one, wanted in chosen if wanted is action]
+                payload = timer_payload(action, read.reference)
+                await self._rows.act(connection, TIMER, keys, gateway.now(), payload)
+            await self._note(connection, proven.owner, "actions taken", read.reference, file.content)
+            gateway.database.after_commit(connection, gateway.timers.wake)
+        counts = {action.value: sum(wanted is action for _, wanted in chosen) for action in QuarantineAction}
+        return {"reference": read.reference, "user": proven.owner, **counts}
+
+    async def report(self, user: str, peer: str | None) -> bytes:
+        """The quarantine report of a User."""
+        self._check_peer(user, peer)
+        async with self._gateway.database.pool.acquire() as connection:
+            found = await self._rows.open_of(connection, user)
+        rows = [ReportRow(one.event, one.request_id, one.srv, one.received_at, one.breach) for one in found]
+        return write_report(f"REPORT-{self._gateway.now():%Y%m%d%H%M%S}", user, rows)
+
+    async def thresholds(self, user: str | None, peer: str | None) -> list[dict[str, Any]]:
+        """Thresholds as given, with what counts now; of a User, or of everybody."""
+        if user is not None:
+            self._check_peer(user, peer)
+        at = self._gateway.now()
+        now = at.timestamp()
+        counted = {
+            (watch.owner, watch.srv, row): watch.windows[row.window.total_seconds()].count(now)
+            for watch in self._detection.watches()
+            for row in (watch.in_force(now, at),)
+            if row is not None
+        }
+        return [
+            {
+                "user": one.owner,
+                "reference": one.reference,
+                "srv": one.threshold.srv,
+                "window_seconds": int(one.threshold.window.total_seconds()),
+                "warning": one.threshold.warning,
+                "quarantine": one.threshold.quarantine,
+                "valid_from": one.threshold.valid_from.isoformat(),
+                "valid_to": None if one.threshold.valid_to is None else one.threshold.valid_to.isoformat(),
+                "exception_note": one.threshold.note,
+                "in_force": (one.owner, one.threshold.srv, one.threshold) in counted,
+                "counted": counted.get((one.owner, one.threshold.srv, one.threshold)),
+            }
+            for one in await self._rows.thresholds(user)
+        ]
+
+    # -- what is checked -----------------------------------------------------------------------------------------------
+
+    def _check_peer(self, user: str, peer: str | None) -> None:
+        found = self._gateway.directory.user(user)
+        if found is None:
+            raise ProtocolError("UNKNOWN_USER", f"{user} is no User ID of an acceded Party", source=SOURCE)
+        if peer is not None and found.party != peer:
+            raise ProtocolError("PEER_OF_ANOTHER_PARTY", f"{user} is of Party {found.party}, not {peer}", source=SOURCE)
+
+    async def _proven(self, file: SignedFile, peer: str | None, kind: str) -> Proven:
+        try:
+            return self._prove(file, peer)
+        except ProtocolError as error:
+            async with self._gateway.database.transaction() as connection:
+                check = Check(error.rule, False, "signed by the User's file signing certificate", error.detail, SOURCE)
+                await self._note(connection, None, f"{kind} refused {error.rule}", "", file.content, check)
+            raise
+
+    def _prove(self, file: SignedFile, peer: str | None) -> Proven:
+        """Signature and certificate."""
+        gateway = self._gateway
+        signer = gateway.directory.signer(file.issuer, file.serial)
+        if signer is None or signer.eui is None:
+            detail = f"certificate {serial_text(file.serial)} of {file.issuer} is not known"
+            raise ProtocolError("FILE_SIGNER", detail, source=SOURCE)
+        try:
+            gateway.directory.rely_on(signer, gateway.now(), roles=_ROLES, usage=Usage.DIGITAL_SIGNATURE)
+        except ProtocolError as error:
+            raise ProtocolError("FILE_SIGNER", f"{error.rule}: {error.detail}", source=SOURCE) from None
+        verify_file(file, signer)
+        owner = str(signer.eui)
+        self._check_peer(owner, peer)
+        return Proven(file, signer, owner)
+
+    async def _use(
+        self, connection: PoolConnectionProxy, proven: Proven, read: ThresholdFile | ActionFile, kind: str
+    ) -> None:
+        """The file is the signer's own, and its reference was given to it and not used."""
+        if read.user != proven.owner:
+            raise refused([Fault(2, "user_id", f"{proven.owner}, who signed", read.user)])
+        file = proven.file
+        used = await connection.fetchval(
+            _USE,
+            *(read.reference, proven.owner, self._gateway.now(), kind),
+            *(proven.signer.serial_hex, file.signature, file.content),
+        )
+        if used is None:
+            detail = f"{read.reference} was not given to {proven.owner}, or was used before"
+            raise ProtocolError("FILE_REFERENCE", detail, source=SOURCE)
+
+    async def _learn(self, owner: str, rows: Sequence[Threshold]) -> None:
+        services = {row.srv for row in rows}
+        known = await self._rows.thresholds(owner)
+        await self._detection.learn([one for one in known if one.threshold.srv in services])
+
+    async def _note(
+        self,
+        connection: PoolConnectionProxy,
+        user: str | None,
+        outcome: str,
+        reference: str,
+        content: bytes,
+        *checks: Check,
+    ) -> None:
+        entry = Entry(
+            id=self._gateway.new_id(),
+            at=self._gateway.now(),
+            stage="anomaly detection",
+            outcome=outcome,
+            user=user,
+            checks=checks,
+            detail={"reference": reference},
+            message=content,
+        )
+        await self._gateway.journal.add(connection, entry)
+
+
+def _choose(file: ActionFile, found: Sequence[Quarantined]) -> list[tuple[Quarantined, QuarantineAction]]:
+    """What each row of an action file names; a row that names nothing in quarantine is a bad row."""
+    chosen: dict[str, tuple[Quarantined, QuarantineAction]] = {}
+    faults: list[Fault] = []
+    # What names a request comes before what names its event, and that before "all".
+    ordered = sorted(enumerate(file.rows, start=2), key=lambda one: (one[1].request_id is None, one[1].event is None))
+    for number, row in ordered:
+        named = [
+            one
+            for one in found
+            if row.event in (None, one.event) and (row.request_id is None or row.request_id == one.request_id)
+        ]
+        if not named:
+            got = f"{row.event or '*'} {row.request_id or ''}".strip()
+            faults.append(Fault(number, "quarantine_event_ref", f"something of {file.user} in quarantine", got))
+        for one in named:
+            chosen.setdefault(one.key, (one, row.action))
+    if faults:
+        raise refused(sorted(faults, key=lambda fault: fault.row))
+    return list(chosen.values())
