@@ -86,3 +86,30 @@ async def test_a_group_that_has_left_holds_nobody_up(bus: MemoryBus, eventually:
     back.open.set()
     await bus.subscribe([TOPIC], "gone", back)
     await eventually(lambda: back.taken[-1:] == ["49"])
+
+
+async def test_a_publisher_goes_on_when_the_readers_have_emptied_the_full_log(bus: MemoryBus) -> None:
+    """While it waits the log is cut to nothing: then there is nothing left to cut, and room."""
+    gate = Gate()
+    reader = await bus.subscribe([TOPIC], "sm-wan", gate)
+    await bus.publish(messages(0, 5))
+    await bus.publish(messages(5, 5))
+    gate.open.set()
+    await reader.caught_up()
+
+    async with asyncio.timeout(5):
+        for start in range(10, 200, 10):
+            await bus.publish(messages(start, 10))
+
+    assert gate.taken[:10] == [str(number) for number in range(10)]
+
+
+async def test_one_publication_may_be_larger_than_the_log(bus: MemoryBus, eventually: Eventually) -> None:
+    gate = Gate()
+    gate.open.set()
+    reader = await bus.subscribe([TOPIC], "sm-wan", gate)
+    await reader.caught_up()
+
+    await bus.publish(messages(0, 95))
+
+    await eventually(lambda: gate.taken == [str(number) for number in range(95)])

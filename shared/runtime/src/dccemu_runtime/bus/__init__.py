@@ -13,6 +13,9 @@ from typing import Protocol
 
 from dccemu_protocol.errors import EmulatorError
 
+#: A replay is handed over in batches that are so many times larger than those of a group.
+REPLAY_BATCHES = 4
+
 
 class BusUnavailable(EmulatorError):
     """The bus took no message: the broker is away or its queue is full."""

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from typing_extensions import override
 
-from . import Handler, Message
+from . import REPLAY_BATCHES, Handler, Message
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +68,8 @@ async def stop_quietly(part: _Part) -> None:
 
 class Reader(ABC):
     """A consumer and the task that feeds handlers from it; ``renew`` makes both anew."""
+
+    _batch = _BATCH
 
     def __init__(self, connection: Connection, sizes: Mapping[str, int]) -> None:
         self.caught_up = asyncio.Event()
@@ -135,7 +137,7 @@ class Reader(ABC):
             handled: dict[TopicPartition, int] = {}
             while not self._renewal.is_set():
                 self._note_progress(targets, handled)
-                records = await consumer.getmany(timeout_ms=100, max_records=_BATCH)
+                records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
                 if not records:
                     continue
                 await self._hand_over([record for part in records.values() for record in part])
@@ -222,6 +224,8 @@ class GroupReader(Reader):
 
 class Replay(Reader):
     """A reader of everything, from the oldest message kept."""
+
+    _batch = _BATCH * REPLAY_BATCHES
 
     def __init__(self, connection: Connection, sizes: Mapping[str, int], topics: list[str], handler: Handler) -> None:
         super().__init__(connection, sizes)

@@ -14,12 +14,13 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import structlog
 
 from dccemu_contracts.topics import BY_NAME
 
-from . import BusUnavailable, Handler, Message, Receipt
+from . import REPLAY_BATCHES, BusUnavailable, Handler, Message, Receipt
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ class _Partition:
 
     def read(self, offset: int, limit: int) -> list[Message]:
         start = offset - self.base
-        return [self.messages[index] for index in range(start, min(start + limit, len(self.messages)))]
+        return list(islice(self.messages, start, start + limit))
 
     def cut(self, offset: int) -> None:
         while self.base < offset and self.messages:
@@ -134,13 +135,14 @@ class _Member:
     def _take(self) -> tuple[list[Message], dict[tuple[str, int], tuple[int, int]]]:
         batch: list[Message] = []
         taken: dict[tuple[str, int], tuple[int, int]] = {}
+        limit = self._bus.batch_size * (REPLAY_BATCHES if self._temporary else 1)
         for slot in self._group.assigned(self):
             place = self._group.places[slot]
-            room = self._bus.batch_size - len(batch)
+            room = limit - len(batch)
             if place.is_busy or room <= 0:
                 continue
             place.offset = max(place.offset, self._bus.begin(slot))
-            replayed = list(place.replay)[:room]
+            replayed = list(islice(place.replay, room))
             fresh = self._bus.read(slot, place.offset, room - len(replayed))
             if replayed or fresh:
                 place.is_busy = True
@@ -233,16 +235,18 @@ class MemoryBus:
             number = zlib.crc32(message.key.encode()) % self._partitions
             slot = (message.topic, number)
             partition = self._topic(message.topic)[number]
-            if len(partition.messages) >= self._capacity:
+            if self._is_full(slot):
                 await self._make_room(slot)
                 partition = self._topic(message.topic)[number]
             receipts.append(Receipt(message.topic, number, partition.append(message)))
-        published = {message.topic for message in messages}
+        self._wake({message.topic for message in messages})
+        return receipts
+
+    def _wake(self, published: set[str]) -> None:
         for group in self._groups.values():
             for member in group.members:
                 if not published.isdisjoint(member.topics):
                     member.wake.set()
-        return receipts
 
     async def subscribe(self, topics: Sequence[str], group: str, handler: Handler, *, replay: bool = False) -> _Member:
         name = f"{group}!{uuid.uuid4().hex}" if replay else group
@@ -315,9 +319,14 @@ class MemoryBus:
                 partition.cut(partition.base + 1)
         return partition.base > before
 
+    def _is_full(self, slot: tuple[str, int]) -> bool:
+        return len(self._topic(slot[0])[slot[1]].messages) >= self._capacity
+
     async def _make_room(self, slot: tuple[str, int]) -> None:
         deadline = asyncio.get_running_loop().time() + self._patience
-        while not self._cut(slot, is_full=True):
+        self._wake({slot[0]})  # a reader that slept until now has not heard of what this publisher put here
+        # Whoever reads may have cut the log already: then there is room and nothing left to cut.
+        while self._is_full(slot) and not self._cut(slot, is_full=True):
             self._room.clear()
             remaining = deadline - asyncio.get_running_loop().time()
             try:
