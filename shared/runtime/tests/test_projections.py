@@ -11,6 +11,7 @@ from dccemu_contracts.topics import INVENTORY_PARTIES, SNAPSHOT_REQUESTS
 from dccemu_runtime.bus import Message
 from dccemu_runtime.bus.memory import MemoryBus
 from dccemu_runtime.database import Database
+from dccemu_runtime.deadletters import newest
 from dccemu_runtime.outbox import message_of
 from dccemu_runtime.projections import Projection
 from dccemu_runtime.service import Runtime
@@ -152,3 +153,60 @@ async def test_listeners_hear_of_each_change_with_what_was_before(database: Data
     await parties.handle([message_of(party("A", 2))])
 
     assert heard == [(None, "A v1"), ("A v1", "A v2")]
+
+
+async def test_a_whole_inventory_at_once_is_durable_and_visible(open_database: Opener, runtime: Runtime) -> None:
+    database = await open_database("gateway", share="gateway")
+    parties = projection(database, runtime)
+
+    await parties.handle([message_of(party(f"P{number}", version)) for version in (1, 2) for number in range(300)])
+
+    assert {fact.version for fact in parties.values()} == {2}
+    again = projection(await open_database("gateway", share="gateway"), runtime)
+    await again.start()
+    assert dict.fromkeys(fact.key for fact in again.values()) == dict.fromkeys(fact.key for fact in parties.values())
+    assert {fact.name for fact in again.values()} == {f"P{number} v2" for number in range(300)}
+    await again.stop()
+
+
+async def test_two_processes_of_a_service_may_rebuild_at_the_same_time(open_database: Opener, runtime: Runtime) -> None:
+    one = projection(await open_database("sm_wan", share="sm_wan"), runtime)
+    database = await open_database("sm_wan", share="sm_wan")
+    other = projection(database, runtime)
+
+    await one.handle([message_of(party(f"P{number}", number % 2 + 1)) for number in range(200)])
+    await other.handle([message_of(party(f"P{number}", 2 - number % 2)) for number in range(100, 300)])
+
+    versions = await database.pool.fetch("SELECT key, version FROM projections")
+    assert len(versions) == 300
+    assert {row["version"] for row in versions if 100 <= int(row["key"][1:]) < 200} == {2}
+    assert len(other) == 200
+
+
+async def test_what_is_said_again_is_not_written_again(database: Database, runtime: Runtime) -> None:
+    parties = projection(database, runtime)
+    batch = [message_of(party(f"P{number}")) for number in range(100)]
+    await parties.handle(batch)
+    written = await database.pool.fetchval("SELECT string_agg(xmin::text, ',' ORDER BY key) FROM projections")
+
+    await parties.handle(batch)
+
+    assert await database.pool.fetchval("SELECT string_agg(xmin::text, ',' ORDER BY key) FROM projections") == written
+
+
+async def test_a_bad_record_is_parked_by_name_and_its_neighbours_are_taken(
+    database: Database, runtime: Runtime
+) -> None:
+    parties = projection(database, runtime)
+    batch = [message_of(party(f"P{number}")) for number in range(100)]
+    batch[50] = Message(INVENTORY_PARTIES.name, "P50", batch[50].value.replace(b'"version":1', b'"version":[]'), "bad")
+
+    await parties.handle(batch)
+    await parties.handle(batch)
+
+    assert len(parties) == 99
+    parked = await newest(database)
+    assert [(letter.message.id, letter.message.key, letter.consumer) for letter in parked] == [
+        ("bad", "P50", "gateway")
+    ]
+    assert "version" in parked[0].reason

@@ -112,11 +112,12 @@ def _projections(
 ) -> tuple[Projection[PartyFact], list[Component]]:
     """The facts of the other services."""
     entropy = runtime.entropy.child(f"{NAME} projections")
-    parties = Projection(PartyFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
-    devices = Projection(DeviceFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
-    registrations = Projection(RegistrationFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
-    certificates = Projection(CertificateFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
-    revocations = Projection(RevocationFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    means = (database, runtime.bus, runtime.clock, entropy)
+    parties = Projection(PartyFact, *means, requester=NAME)
+    devices = Projection(DeviceFact, *means, requester=NAME, shelf=directory.devices)
+    registrations = Projection(RegistrationFact, *means, requester=NAME, shelf=directory.registrations)
+    certificates = Projection(CertificateFact, *means, requester=NAME)
+    revocations = Projection(RevocationFact, *means, requester=NAME)
     parties.on_change(directory.learn_party)
     devices.on_change(directory.learn_device)
     registrations.on_change(directory.learn_registration)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -168,16 +168,13 @@ def _listeners(settings: Settings, app: ASGIApp) -> list[Listener]:
 def _projections(smki: Smki, runtime: Runtime) -> list[Component]:
     """What the registration authority must know of Parties, Devices and registrations."""
 
-    def follow(model: type[FactT], learn: Callable[[FactT | None, FactT], None]) -> Component:
-        made = Projection(model, smki.database, runtime.bus, runtime.clock, smki.entropy, requester="smki")
-        made.on_change(learn)
-        return made
-
-    return [
-        follow(PartyFact, smki.parties.learn_party),
-        follow(DeviceFact, smki.parties.learn_device),
-        follow(RegistrationFact, smki.parties.learn_registration),
-    ]
+    means = (smki.database, runtime.bus, runtime.clock, smki.entropy)
+    parties = Projection(PartyFact, *means, requester="smki")
+    devices = Projection(DeviceFact, *means, requester="smki", shelf=smki.parties.records)
+    registrations = Projection(RegistrationFact, *means, requester="smki", shelf=smki.parties.registrations)
+    parties.on_change(smki.parties.learn_party)
+    devices.on_change(smki.parties.learn_device)
+    return [parties, devices, registrations]
 
 
 def _dcc(settings: Settings) -> dict[str, int | None]:

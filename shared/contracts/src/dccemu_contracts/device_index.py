@@ -6,7 +6,7 @@ Read Inventory (8.2) answers the Devices found and all that hang on the same Com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from dccemu_protocol.errors import ProtocolError
@@ -17,6 +17,7 @@ READ_INVENTORY_LIMIT = 17
 _ORDER: Mapping[str, int] = {
     name: place for place, name in enumerate(("CHF", "GPF", "ESME", "GSME", "HCALCS", "PPMID", "SAPC", "IHD", "CAD"))
 }
+_KINDS = ("mpxn", "meter", "hub", "uprn", "address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,24 @@ def normal_post_code(text: str) -> str:
 
 
 class DeviceIndex:
-    """Devices by identifier, hub, MPxN, UPRN and postcode; registrations by MPxN. Satisfies ``entitlement.Records``."""
+    """Devices by identifier, hub, MPxN, UPRN and address; registrations by MPxN. Satisfies ``entitlement.Records``.
 
-    def __init__(self) -> None:
-        self._devices: dict[str, DeviceFact] = {}
-        self._registrations: dict[str, RegistrationFact] = {}
-        self._by: dict[tuple[str, str], dict[str, None]] = {}
+    Parameters
+    ----------
+    devices, registrations
+        Where the facts lie. A projection that shares its shelves with the index fills them and calls ``learn``; an
+        index of one's own is filled by ``put`` and ``put_registration``.
+    """
+
+    def __init__(
+        self,
+        devices: MutableMapping[str, DeviceFact] | None = None,
+        registrations: MutableMapping[str, RegistrationFact] | None = None,
+    ) -> None:
+        self._devices = {} if devices is None else devices
+        self._registrations = {} if registrations is None else registrations
+        # By kind of term: most terms have one Device, which then stands for the collection.
+        self._by: dict[str, dict[str, str | dict[str, None]]] = {kind: {} for kind in _KINDS}
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -49,17 +62,24 @@ class DeviceIndex:
     def put(self, fact: DeviceFact) -> None:
         """Take in a fact; an older version than the one held is ignored, a tombstone removes."""
         before = self._devices.get(fact.device)
-        if before is not None:
-            if before.version > fact.version:
-                return
-            for term in _terms(before):
-                self._drop(term, fact.device)
+        if before is not None and before.version > fact.version:
+            return
         if fact.removed:
             self._devices.pop(fact.device, None)
+        else:
+            self._devices[fact.device] = fact
+        self.learn(before, fact)
+
+    def learn(self, old: DeviceFact | None, new: DeviceFact) -> None:
+        """Find a Device by what ``new`` says of it, no more by what ``old`` said."""
+        before = () if old is None else _terms(old)
+        after = () if new.removed else _terms(new)
+        if before == after:
             return
-        self._devices[fact.device] = fact
-        for term in _terms(fact):
-            self._by.setdefault(term, {})[fact.device] = None
+        for kind, value in before:
+            self._drop(kind, value, new.device)
+        for kind, value in after:
+            self._add(kind, value, new.device)
 
     def put_registration(self, fact: RegistrationFact) -> None:
         """Take in a registration fact."""
@@ -75,17 +95,30 @@ class DeviceIndex:
         """Forget everything (reset)."""
         self._devices.clear()
         self._registrations.clear()
-        self._by.clear()
+        for there in self._by.values():
+            there.clear()
 
-    def _drop(self, term: tuple[str, str], device: str) -> None:
-        there = self._by.get(term)
-        if there is not None:
-            there.pop(device, None)
-            if not there:
-                del self._by[term]
+    def _add(self, kind: str, value: str, device: str) -> None:
+        there = self._by[kind]
+        found = there.setdefault(value, device)
+        if isinstance(found, dict):
+            found[device] = None
+        elif found != device:
+            there[value] = {found: None, device: None}
+
+    def _drop(self, kind: str, value: str, device: str) -> None:
+        there = self._by[kind]
+        found = there.get(value)
+        if isinstance(found, dict):
+            found.pop(device, None)
+            if not found:
+                del there[value]
+        elif found == device:
+            del there[value]
 
     def _with(self, kind: str, value: str) -> list[DeviceFact]:
-        return [self._devices[eui] for eui in self._by.get((kind, value), ())]
+        found = self._by[kind].get(value, ())
+        return [self._devices[eui] for eui in ((found,) if isinstance(found, str) else found)]
 
     def device(self, eui: str) -> DeviceFact | None:
         return self._devices.get(eui)
@@ -138,9 +171,7 @@ class DeviceIndex:
             return self._with("uprn", key.uprn)
         if key.post_code is None:
             return []
-        found = self._with("post_code", normal_post_code(key.post_code))
-        wanted = (key.address_identifier or "").casefold()
-        return [fact for fact in found if (fact.address_identifier or "").casefold() == wanted]
+        return self._with("address", _address(key.post_code, key.address_identifier))
 
     def _system(self, fact: DeviceFact) -> list[DeviceFact]:
         hub = fact if fact.type == "CHF" else self._devices.get(fact.hub or "")
@@ -149,7 +180,7 @@ class DeviceIndex:
         return [hub, *self.on_hub(hub.device)]
 
 
-def _terms(fact: DeviceFact) -> list[tuple[str, str]]:
+def _terms(fact: DeviceFact) -> tuple[tuple[str, str], ...]:
     terms = [("mpxn", mpxn) for mpxn in (fact.import_mpxn, fact.secondary_import_mpan, fact.export_mpan) if mpxn]
     terms += [("meter", meter) for meter in fact.meters]
     if fact.hub:
@@ -157,5 +188,10 @@ def _terms(fact: DeviceFact) -> list[tuple[str, str]]:
     if fact.uprn:
         terms.append(("uprn", fact.uprn))
     if fact.post_code:
-        terms.append(("post_code", normal_post_code(fact.post_code)))
-    return terms
+        terms.append(("address", _address(fact.post_code, fact.address_identifier)))
+    return tuple(terms)
+
+
+def _address(post_code: str, identifier: str | None) -> str:
+    """One text for both: a postcode of very many Devices is not searched through."""
+    return f"{normal_post_code(post_code)}\n{(identifier or '').casefold()}"

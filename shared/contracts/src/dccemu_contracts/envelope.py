@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .topics import Topic
+
+#: A message as octets to keep: the first part is its own, the others it may have in common with many messages.
+Parts: TypeAlias = tuple[bytes, ...]
 
 
 class Contract(BaseModel):
@@ -42,4 +45,26 @@ class Contract(BaseModel):
         pydantic.ValidationError
             When the message does not fit the contract: the consumer parks it as a dead letter.
         """
+        return cls.read(data)[0]
+
+    @classmethod
+    def read(cls, data: bytes) -> tuple[Self, Parts]:
+        """Read the JSON form, and give the parts to keep it in; raises as ``from_bytes`` does."""
+        parts = cls.parts(data)
+        if len(parts) > 1:
+            try:
+                return cls.from_parts(parts), parts
+            except ValidationError:
+                parts = (data,)  # read as a whole, so that the error names the right place
+        return cls.model_validate_json(data), parts
+
+    @classmethod
+    def parts(cls, data: bytes) -> Parts:
+        """Cut the JSON form into parts; whatever ``read`` accepted comes back from them by ``from_parts``."""
+        return (data,)
+
+    @classmethod
+    def from_parts(cls, parts: Parts) -> Self:
+        """Read what ``parts`` cut."""
+        (data,) = parts
         return cls.model_validate_json(data)

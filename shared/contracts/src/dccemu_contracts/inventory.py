@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal
+from functools import lru_cache
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from typing_extensions import override
 
-from .envelope import Contract
+from .envelope import Contract, Parts
 from .topics import (
     INVENTORY_DEVICES,
     INVENTORY_OUTCOMES,
@@ -34,6 +36,21 @@ class TrustAnchorCell(Part):
     eui: str
     ski: str | None = None
     serial: str | None = None
+
+
+_CELLS = TypeAdapter(tuple[TrustAnchorCell, ...])
+_CELLS_KEY, _CELLS_START = b'"cells"', b',"cells":['
+
+
+@lru_cache(maxsize=2048)
+def _shared(cells: bytes) -> bytes:
+    """Give one object for equal octets."""
+    return cells
+
+
+@lru_cache(maxsize=2048)
+def _cells(data: bytes) -> tuple[TrustAnchorCell, ...]:
+    return _CELLS.validate_json(data)
 
 
 class DeviceFact(Contract):
@@ -86,6 +103,29 @@ class DeviceFact(Contract):
     @property
     def key(self) -> str:
         return self.device
+
+    @classmethod
+    @override
+    def parts(cls, data: bytes) -> Parts:
+        """Cut out the cells: two thirds of a record, and the same text in all Devices of a type and a Supplier.
+
+        They are cut out only where there is one key ``cells`` in the whole text and it is a member of the record.
+        """
+        start = data.find(_CELLS_START)
+        if start < 0 or data.count(b"{", 0, start) != 1 or data.count(_CELLS_KEY) != 1:
+            return (data,)
+        end = data.find(b"]", start) + 1
+        return data[:start] + data[end:], _shared(data[start + len(_CELLS_START) - 1 : end])
+
+    @classmethod
+    @override
+    def from_parts(cls, parts: Parts) -> Self:
+        fact = cls.model_validate_json(parts[0])
+        if len(parts) > 1:
+            # Nobody has seen the record yet: putting the member in costs a twentieth of ``model_copy``.
+            fact.__dict__["cells"] = _cells(parts[1])
+            fact.model_fields_set.add("cells")
+        return fact
 
 
 class RoleSpan(Part):

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
+from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -63,8 +64,16 @@ def message_of(contract: Contract) -> Message:
     return Message(contract.topic.name, contract.key, contract.to_bytes(), contract.id, _headers(contract))
 
 
-def _headers(contract: Contract) -> dict[str, str]:
-    return {"type": type(contract).__name__, **tracing.headers()}
+def _headers(contract: Contract) -> Mapping[str, str]:
+    """The headers: one object for every message of a type while nothing is traced."""
+    traced = tracing.headers()
+    kind = type(contract).__name__
+    return {"type": kind, **traced} if traced else _untraced_headers(kind)
+
+
+@lru_cache(maxsize=256)
+def _untraced_headers(kind: str) -> Mapping[str, str]:
+    return MappingProxyType({"type": kind})
 
 
 def _headers_text(contract: Contract) -> str:

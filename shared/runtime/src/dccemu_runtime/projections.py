@@ -3,6 +3,9 @@
 A projection reads a compacted topic from its beginning, ignores versions that are not newer than what it has, and
 keeps what it learnt in the table ``projections``: at the next start it serves at once, also while its owner and the
 bus are away. When it knows nothing it asks the owner for a snapshot.
+
+Every record is read when it comes, so that a bad one is named and parked; then its octets are kept (``Shelf``).
+An owner says everything again at each start: octets that are known already are passed over unread.
 """
 
 from __future__ import annotations
@@ -15,23 +18,18 @@ import structlog
 from pydantic import ValidationError
 
 from dccemu_contracts.controls import SnapshotRequest
-from dccemu_contracts.envelope import Contract
+from dccemu_contracts.envelope import Contract, Parts
+from dccemu_contracts.shelf import Shelf
 
 from .bus import Bus, BusUnavailable, Message, Subscription
 from .clock import Clock
 from .database import Database
 from .entropy import Entropy
-from .groupcommit import CONNECTION_TROUBLE, Overloaded, StoreUnavailable, Unit, Write, upsert
+from .groupcommit import Row
 from .outbox import message_of
+from .projected_rows import ProjectedRows
 
 log = structlog.get_logger(__name__)
-
-_UPSERT = upsert(
-    "projections",
-    {"topic": "text", "key": "text", "version": "bigint", "value": "bytea"},
-    ("topic", "key"),
-    newer="version",
-)
 
 
 _FactT = TypeVar("_FactT", bound=Contract)
@@ -46,6 +44,8 @@ class Projection(Generic[_FactT]):
         The contract; it has a ``version`` that rises with each change, and may have ``removed``.
     requester
         The service's name, for snapshot requests.
+    shelf
+        Where to keep the facts, when something else (an index) reads the same shelf.
     """
 
     def __init__(
@@ -58,16 +58,17 @@ class Projection(Generic[_FactT]):
         *,
         requester: str,
         ask_every: float = 2.0,
+        shelf: Shelf[_FactT] | None = None,
     ) -> None:
         self._model = model
         self._topic = model.topic.name
-        self._database = database
+        self._rows = ProjectedRows(database, self._topic)
         self._bus = bus
         self._clock = clock
         self._entropy = entropy
         self._requester = requester
         self._ask_every = ask_every
-        self._facts: dict[str, _FactT] = {}
+        self._facts = Shelf(model) if shelf is None else shelf
         self._removed: dict[str, int] = {}
         self._callbacks: list[Callable[[_FactT | None, _FactT], None]] = []
         self._changed = asyncio.Event()
@@ -79,10 +80,10 @@ class Projection(Generic[_FactT]):
 
     def get(self, key: str) -> _FactT | None:
         """The fact of ``key``, unless there is none or it was removed."""
-        return self._facts.get(key)
+        return self._facts.find(key)
 
     def values(self) -> Collection[_FactT]:
-        """All facts that are not removed."""
+        """All facts that are not removed, each read as it is come to."""
         return self._facts.values()
 
     def on_change(self, callback: Callable[[_FactT | None, _FactT], None]) -> None:
@@ -91,7 +92,7 @@ class Projection(Generic[_FactT]):
 
     async def wait_for(self, key: str) -> _FactT:
         """Wait until there is a fact of ``key``."""
-        while (fact := self._facts.get(key)) is None:
+        while (fact := self._facts.find(key)) is None:
             await self.changed()
         return fact
 
@@ -101,12 +102,12 @@ class Projection(Generic[_FactT]):
 
     async def start(self) -> None:
         """Load the table, then follow the topic."""
-        rows = await self._database.pool.fetch("SELECT value FROM projections WHERE topic = $1", self._topic)
-        for row in rows:
+        async for row in self._rows.all():
             try:
-                self._learn(self._model.from_bytes(row[0]))
+                self._learn(*self._model.read(row))
             except ValidationError as error:
-                log.error("a projected row does not fit its contract any more", topic=self._topic, error=str(error))
+                log.error("a projected row fits its contract no more", topic=self._topic, error=str(error))
+        self._tell()
         self._subscription = await self._bus.subscribe([self._topic], self._requester, self.handle, replay=True)
         self._asking = asyncio.create_task(self._ask_while_empty(), name=f"projection {self._topic}")
 
@@ -119,47 +120,51 @@ class Projection(Generic[_FactT]):
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Take a batch from the bus: durable first, then visible."""
-        newest: dict[str, _FactT] = {}
+        newest: dict[str, tuple[_FactT, Parts]] = {}
+        fresh: dict[str, Row] = {}
+        there: dict[str, Row] = {}
         for message in batch:
-            try:
-                fact = self._model.from_bytes(message.value)
-            except ValidationError as error:
-                log.error(
-                    "fact ignored: it does not fit its contract", topic=self._topic, id=message.id, error=str(error)
-                )
+            if message.key not in newest and self._facts.holds(message.key, message.value):
                 continue
-            known = newest.get(fact.key)
-            if _version(fact) > (self._version_of(fact.key) if known is None else _version(known)):
-                newest[fact.key] = fact
+            try:
+                fact, parts = self._model.read(message.value)
+            except ValidationError as error:
+                reason = f"it does not fit its contract: {error}"
+                log.error("fact parked", topic=self._topic, key=message.key, id=message.id, reason=reason)
+                await self._rows.park(message, self._requester, reason)
+                continue
+            key, version = fact.key, _version(fact)
+            before = self._version_of(key)
+            if version > (_version(newest[key][0]) if key in newest else before):
+                newest[key] = (fact, parts)
+                (fresh if before < 0 else there)[key] = (self._topic, key, version, message.value)
         if not newest:
             return
-        writes = [Write(_UPSERT, (self._topic, fact.key, _version(fact), fact.to_bytes())) for fact in newest.values()]
-        while True:
-            try:
-                await self._database.group.commit(Unit(writes=writes))
-                break
-            except (StoreUnavailable, Overloaded, *CONNECTION_TROUBLE):
-                await asyncio.sleep(0.2)
-        for fact in newest.values():
-            self._learn(fact)
+        await self._rows.store(list(fresh.values()), list(there.values()))
+        for fact, parts in newest.values():
+            self._learn(fact, parts)
+        self._tell()
 
-    def _learn(self, fact: _FactT) -> None:
-        key, version = fact.key, _version(fact)
-        if version <= self._version_of(key):
-            return
-        old = self._facts.pop(key, None)
-        if getattr(fact, "removed", False):
-            self._removed[key] = version
-        else:
-            self._removed.pop(key, None)
-            self._facts[key] = fact
-        for callback in self._callbacks:
-            callback(old, fact)
+    def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def _learn(self, fact: _FactT, parts: Parts) -> None:
+        key, version = fact.key, _version(fact)
+        old = self._facts.find(key)
+        if version <= (self._removed.get(key, -1) if old is None else _version(old)):
+            return
+        if getattr(fact, "removed", False):
+            self._facts.pop(key, None)
+            self._removed[key] = version
+        else:
+            self._removed.pop(key, None)
+            self._facts.put(fact, parts)
+        for callback in self._callbacks:
+            callback(old, fact)
+
     def _version_of(self, key: str) -> int:
-        fact = self._facts.get(key)
+        fact = self._facts.find(key)
         return self._removed.get(key, -1) if fact is None else _version(fact)
 
     async def _ask_while_empty(self) -> None:

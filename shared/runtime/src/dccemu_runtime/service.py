@@ -223,6 +223,7 @@ class _Process:
         self._service: Service | None = None
 
     async def bring_up(self, build: Build[SettingsT]) -> None:
+        collector.begin()
         settings = self._settings
         admin = applications.create(
             f"dccemu {self._name}: admin",

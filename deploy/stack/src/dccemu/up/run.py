@@ -55,6 +55,7 @@ class Suite:
 
     async def start(self) -> None:
         """Bring everything up; returns when every service is ready."""
+        collector.begin()
         self._database_url = self._options.database or await self._local_database()
         await self._bring_up()
         collector.settle()

@@ -8,6 +8,7 @@ import structlog
 
 from dccemu_contracts.device_index import DeviceIndex
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
+from dccemu_contracts.shelf import Shelf
 from dccemu_contracts.smki import CertificateFact, RevocationFact
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
@@ -25,23 +26,23 @@ class Facts:
     """Implements the domain's ``Evidence``; a component of the service."""
 
     def __init__(self, database: Database, runtime: Runtime, *, enforce_dates: bool) -> None:
-        self._records = DeviceIndex()
+        devices, registrations = Shelf(DeviceFact), Shelf(RegistrationFact)
+        self._records = DeviceIndex(devices, registrations)
         self._store = TrustStore(enforce_dates=enforce_dates)
         self._by_name: dict[tuple[object, int], tuple[SmkiCertificate, CertificateFact]] = {}
         self.parties: dict[str, PartyFact] = {}
         self._news = asyncio.Event()
         entropy = runtime.entropy.child(f"{NAME} projections")
 
-        def follow(model: type) -> Projection:  # type: ignore[type-arg]
-            return Projection(model, database, runtime.bus, runtime.clock, entropy, requester=NAME)
-
-        self.devices: Projection[DeviceFact] = follow(DeviceFact)
-        self.registrations: Projection[RegistrationFact] = follow(RegistrationFact)
-        self.party_facts: Projection[PartyFact] = follow(PartyFact)
-        self.certificates: Projection[CertificateFact] = follow(CertificateFact)
-        self.revocations: Projection[RevocationFact] = follow(RevocationFact)
-        self.devices.on_change(lambda _old, new: self._tell(self._records.put, new))
-        self.registrations.on_change(lambda _old, new: self._tell(self._records.put_registration, new))
+        means = (database, runtime.bus, runtime.clock, entropy)
+        self.devices = Projection(DeviceFact, *means, requester=NAME, shelf=devices)
+        self.registrations = Projection(RegistrationFact, *means, requester=NAME, shelf=registrations)
+        self.party_facts = Projection(PartyFact, *means, requester=NAME)
+        self.certificates = Projection(CertificateFact, *means, requester=NAME)
+        self.revocations = Projection(RevocationFact, *means, requester=NAME)
+        self.devices.on_change(self._records.learn)
+        for noticed in (self.devices, self.registrations):
+            noticed.on_change(lambda _old, _new: self._notice())
         self.party_facts.on_change(lambda _old, new: self._tell(self._learn_party, new))
         self.certificates.on_change(lambda _old, new: self._tell(self._learn_certificate, new))
         self.revocations.on_change(lambda _old, new: self._tell(self._learn_revocation, new))
@@ -61,6 +62,9 @@ class Facts:
 
     def _tell(self, learn: object, fact: object) -> None:
         learn(fact)  # type: ignore[operator]
+        self._notice()
+
+    def _notice(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 

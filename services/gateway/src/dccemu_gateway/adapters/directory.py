@@ -15,6 +15,7 @@ import structlog
 from dccemu_contracts import entitlement
 from dccemu_contracts.device_index import DeviceIndex, InventoryKey
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact, UserFact
+from dccemu_contracts.shelf import Shelf
 from dccemu_contracts.smki import CertificateFact, RevocationFact
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
@@ -39,10 +40,12 @@ class _Held:
 
 
 class FactsDirectory:
-    """Implements the domain's ``Directory``."""
+    """Implements the domain's ``Directory``; ``devices`` and ``registrations`` are filled by their projections."""
 
     def __init__(self) -> None:
-        self.index = DeviceIndex()
+        self.devices = Shelf(DeviceFact)
+        self.registrations = Shelf(RegistrationFact)
+        self.index = DeviceIndex(self.devices, self.registrations)
         self.store = TrustStore()
         self._users: dict[str, User] = {}
         self._users_of: dict[str, tuple[str, ...]] = {}
@@ -52,14 +55,13 @@ class FactsDirectory:
 
     # -- facts flow in ---------------------------------------------------------------------------------------------
 
-    def learn_device(self, _old: DeviceFact | None, fact: DeviceFact) -> None:
+    def learn_device(self, old: DeviceFact | None, fact: DeviceFact) -> None:
         """Take a Device's record."""
-        self.index.put(fact)
+        self.index.learn(old, fact)
         self._entitled.clear()
 
-    def learn_registration(self, _old: RegistrationFact | None, fact: RegistrationFact) -> None:
+    def learn_registration(self, _old: RegistrationFact | None, _fact: RegistrationFact) -> None:
         """Take a meter point's registrations."""
-        self.index.put_registration(fact)
         self._entitled.clear()
 
     def learn_party(self, _old: PartyFact | None, fact: PartyFact) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from lxml import etree
 
@@ -71,8 +71,7 @@ class NonDevice:
     async def _read_inventory(self, examination: Examination, accepted: Write) -> Reply:
         found = self._gateway.directory.read_inventory(_key(examination))
         await self._accept(examination, accepted)
-        content: Content = {"Device": [device_content(fact) for fact in found]}
-        return self._result(examination, catalogue.SUCCESS, "DSPInventory", content)
+        return self._result(examination, catalogue.SUCCESS, "DSPInventory", inventory_content(found))
 
     # -- 8.13 ----------------------------------------------------------------------------------------------------------
 
@@ -200,6 +199,11 @@ def _returned(examination: Examination) -> tuple[GbcsMessage, bytes]:
         return decode(octets), octets
     except (binascii.Error, GbcsError) as error:
         raise Refusal("LOCAL_RESPONSE_MISMATCH", expected="a GBCS Response in base64", got=str(error)[:200]) from None
+
+
+def inventory_content(found: Iterable[DeviceFact]) -> Content:
+    """What 8.2 answers: the records found as the content of DSPInventory."""
+    return {"Device": [device_content(fact) for fact in found]}
 
 
 def device_content(fact: DeviceFact) -> dict[str, Content]:

@@ -141,7 +141,7 @@ class Records:
             fact.model_copy(update={"version": version, "id": self._entropy.uuid()})
             for fact, version in zip(changed, versions, strict=True)
         ]
-        await connection.executemany(_PUT_DEVICE, [_device_row(fact) for fact in facts])
+        await connection.executemany(_PUT_DEVICE, [device_row(fact) for fact in facts])
         return facts
 
     async def save_points(
@@ -245,7 +245,8 @@ def mpxns_of(fact: DeviceFact) -> list[str]:
     return [mpxn for mpxn in (fact.import_mpxn, fact.secondary_import_mpan, fact.export_mpan) if mpxn]
 
 
-def _device_row(fact: DeviceFact) -> tuple[object, ...]:
+def device_row(fact: DeviceFact) -> tuple[object, ...]:
+    """Give the row of a record, in the order of the table's columns."""
     return (
         fact.device,
         fact.version,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dccemu_contracts.device_index import DeviceIndex
 from dccemu_contracts.entitlement import responsible_suppliers
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
+from dccemu_contracts.shelf import Shelf
 from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.clock import Clock
 
@@ -16,7 +17,7 @@ _GONE = frozenset({"Withdrawn"})
 
 
 class Parties:
-    """Answers who a Party is and what a Device is, from memory.
+    """Answers who a Party is and what a Device is, from memory; projections fill ``records`` and ``registrations``.
 
     Parameters
     ----------
@@ -29,7 +30,9 @@ class Parties:
         self._dcc = Applicant(DCC, {eui: frozenset() for eui in dcc}, dict(dcc))
         self._parties: dict[str, Applicant] = {}
         self._owners: dict[str, str] = dict.fromkeys(dcc, DCC)
-        self._index = DeviceIndex()
+        self.records = Shelf(DeviceFact)
+        self.registrations = Shelf(RegistrationFact)
+        self._index = DeviceIndex(self.records, self.registrations)
 
     def learn_party(self, _old: PartyFact | None, fact: PartyFact) -> None:
         """Take in a fact of the inventory."""
@@ -47,13 +50,9 @@ class Parties:
         )
         self._owners.update(dict.fromkeys(roles, fact.party))
 
-    def learn_device(self, _old: DeviceFact | None, fact: DeviceFact) -> None:
+    def learn_device(self, old: DeviceFact | None, fact: DeviceFact) -> None:
         """Take in a fact of the inventory."""
-        self._index.put(fact)
-
-    def learn_registration(self, _old: RegistrationFact | None, fact: RegistrationFact) -> None:
-        """Take in a fact of the inventory."""
-        self._index.put_registration(fact)
+        self._index.learn(old, fact)
 
     def applicant(self, party: str) -> Applicant | None:
         """The Party of this Party ID."""
