@@ -94,7 +94,7 @@ def main() -> None:
         "one": lambda: _end_to_end((), short=options.short),
         "isolated": lambda: _end_to_end(("--isolated",), short=options.short),
         "smki": lambda: _smki(short=options.short),
-        "inventory": lambda: inventory.report(10_000 if options.short else 100_000),
+        "inventory": lambda: inventory.report(100_000 if options.short else 1_000_000),
     }
     lines = [HEAD]
     command = "make bench" if not options.short and set(options.only) == set(PARTS) else " ".join(sys.argv)
