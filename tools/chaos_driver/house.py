@@ -29,12 +29,21 @@ SERVICES: Mapping[str, str] = {
 
 
 class House:
-    """A running isolated topology over a broker and a database that can be killed."""
+    """A running isolated topology over a broker and a database that can be killed.
 
-    def __init__(self, folder: Path, *, homes: int = 12) -> None:
+    Parameters
+    ----------
+    homes
+        Homes of the scenario that is made for it.
+    plan
+        A scenario file instead.
+    """
+
+    def __init__(self, folder: Path, *, homes: int = 12, plan: Path | None = None) -> None:
         self.folder = folder
         self.meters = [scenario.meter(home) for home in range(1, homes + 1)]
         self._homes = homes
+        self._plan = plan
         self.broker = LocalBroker(log=folder / "broker.log")
         self.postgres = LocalPostgres(folder / "db")
         self._stack: Stack | None = None
@@ -49,8 +58,9 @@ class House:
         """Start everything; returns where it listens."""
         url = await self.postgres.start()
         address = await self.broker.start()
-        plan = self.folder / "chaos.yaml"
-        plan.write_text(scenario.text(self._homes), encoding="utf-8")
+        plan = self._plan or self.folder / "chaos.yaml"
+        if self._plan is None:
+            plan.write_text(scenario.text(self._homes), encoding="utf-8")
         # With a broker that is named, the stack assumes one that wakes waiting fetches; this one does not.
         for name in SERVICES:
             prefix = f"DCCEMU_{name.replace('-', '_').upper()}"

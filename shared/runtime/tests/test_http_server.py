@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from dccemu_runtime.http import app as applications
 from dccemu_runtime.http.problem import Problem
 from dccemu_runtime.http.server import Bounds, Server
+from dccemu_runtime.http.starting import Starting
 
 pytestmark = pytest.mark.asyncio
 Serve = Callable[..., Awaitable[Server]]
@@ -318,6 +319,19 @@ async def test_probes_tell_what_is_missing(serve: Serve) -> None:
     assert (before.status_code, after.status_code) == (503, 200)
     assert before.json()["unmet"] == ["certificates are missing"]
     assert before.headers["content-type"] == "application/problem+json"
+
+
+async def test_before_its_start_a_service_says_so_instead_of_not_knowing_its_routes(serve: Serve) -> None:
+    app, started = applications.create("test", unready=lambda: ["starting"]), False
+    server = await serve(Starting(app, lambda: started, name="inventory"))
+
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        probed, early = await client.get("/livez"), await client.get("/admin/inventory/devices")
+        started = True
+        late = await client.get("/admin/inventory/devices")
+
+    assert (probed.status_code, early.status_code, late.status_code) == (200, 503, 404)
+    assert early.json()["detail"] == "inventory is starting"
 
 
 async def test_errors_are_problem_documents(serve: Serve) -> None:

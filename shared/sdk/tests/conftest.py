@@ -16,7 +16,7 @@ from dccemu_protocol.duis import AnsweredRequest, DuisRequest, parse_document, r
 from dccemu_protocol.gbcs import datum, dlms, times
 from dccemu_protocol.gbcs.crypto import verify_signature
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, OtherInformation, decode, encode
-from dccemu_protocol.identifiers import Eui64
+from dccemu_protocol.identifiers import Eui64, RequestId
 from dccemu_protocol.pki import (
     Entry,
     Keystore,
@@ -134,7 +134,10 @@ def pre_command_of(request: DuisRequest, *, counter: int | None = None, toleranc
 
 @dataclass
 class SmallDcc:
-    """Answers CV 4 with a Pre-Command, CV 1 and 5 with I99 and then a pushed Response."""
+    """Answers CV 4 with a Pre-Command, CV 1 and 5 with I99 and then a pushed Response.
+
+    A RequestID that it has taken is a duplicate. ``lose``: so many replies are lost after the request was taken.
+    """
 
     store: Keystore
     signer: XMLSigner
@@ -142,6 +145,7 @@ class SmallDcc:
     wrong_counter: bool = False
     tolerance: int = 60
     status: int = 200
+    lose: int = 0
     requests: list[tuple[str, DuisRequest]] = field(default_factory=list)
     url: str = ""
 
@@ -149,8 +153,11 @@ class SmallDcc:
         root = parse_document(document)
         validate(root)
         request = read_request(verify(root, self.store).root)
+        is_repeat = any(one == request.request_id and cv == request.command_variant for one, cv in self.taken)
         self.requests.append((PATHS[path], request))
         answered = AnsweredRequest.of(request)
+        if is_repeat:
+            return responses.unsigned(responses.acknowledgement(answered, "E45", START))
         if request.command_variant == 4:
             counter = 7 if self.wrong_counter else None
             message = pre_command_of(request, counter=counter, tolerance=self.tolerance)
@@ -165,6 +172,10 @@ class SmallDcc:
             pushed = self.signer.sign_canonical(responses.device_response(answered, "I0", START, b"response"))
             threading.Thread(target=self.push, args=(pushed,)).start()
         return responses.unsigned(responses.acknowledgement(answered, "I99", START))
+
+    @property
+    def taken(self) -> list[tuple[RequestId, int]]:
+        return [(request.request_id, request.command_variant) for _, request in self.requests]
 
     def push(self, document: bytes) -> None:
         assert self.push_to is not None
@@ -181,6 +192,10 @@ def small_dcc(store: Keystore, dcc_signer: XMLSigner) -> Iterator[SmallDcc]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             content = small.answer(self.path, body) if small.status == 200 else b"refused"
+            if small.lose:
+                small.lose -= 1
+                self.close_connection = True
+                return
             self.send_response(small.status)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(content)))

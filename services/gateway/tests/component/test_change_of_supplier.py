@@ -33,8 +33,14 @@ class CosParty:
         self.asked: list[CosRequest] = []
 
     async def start(self) -> None:
+        await self.get_certificate()
+        await self.listen()
+
+    async def get_certificate(self) -> None:
         certificate = self.world.smki.organisation(COS, 5, Usage.DIGITAL_SIGNATURE, self.key.public_key())
         await self.world.smki.publish(certificate)
+
+    async def listen(self) -> None:
         await self.world.runtime.bus.subscribe([topics.COS_REQUESTS.name], "cos-party", self.hear)
 
     async def hear(self, batch) -> None:
@@ -197,3 +203,23 @@ async def test_a_held_change_can_be_cancelled_here_a_handed_over_one_by_the_cos_
 
     assert (await world.send("6.23", body(world, at=never))).response_code == "I99"
     await eventually(lambda: cos.asked)
+
+
+@pytest.mark.asyncio
+@pytest.mark.checklist("C16")
+async def test_while_the_cos_party_is_away_only_6_23_waits_and_completes_when_it_returns(world, eventually) -> None:
+    cos = CosParty(world, lambda cos, request: cos.sign(cos.command(request)))
+    await cos.get_certificate()
+    waiting = await world.send("6.23", body(world))
+    read = await world.send("4.1.1", "<sr:ReadInstantaneousImportRegisters/>")
+
+    await eventually(lambda: world.taken())
+    assert [answer.request_id for answer in world.taken()] == [read.request_id]
+    assert (waiting.response_code, len(world.commands)) == ("I99", 1)
+
+    world.users[COS] = replace(world.users[SUPPLIER], eui=COS, ds=cos.key)
+    await cos.listen()
+
+    await eventually(lambda: len(world.commands) == 2)
+    assert cos.asked[0].request_id == str(waiting.request_id)
+    assert str(decode(bytes.fromhex(world.commands[1].payload)).originator) == COS

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dccemu_protocol.gbcs.envelope import CRA, decode
+from dccemu_protocol.gbcs.crypto import sign
+from dccemu_protocol.gbcs.envelope import CRA, decode, encode
 
 READ = "<sr:ReadInstantaneousImportRegisters/>"
 CLOCK = (
@@ -45,3 +48,25 @@ async def test_critical_request_is_answered_with_a_pre_command_to_sign_and_then_
     command = decode(bytes.fromhex(world.commands[0].payload))
     assert command.payload == decode(offered.gbcs_payload).payload
     assert world.taken()[0].response_code == "I0"
+
+
+@pytest.mark.asyncio
+@pytest.mark.checklist("C8")
+async def test_a_signed_pre_command_that_was_altered_is_refused_and_nothing_is_sent(world) -> None:
+    offered = await world.send("6.11", CLOCK, cv=4, service="T")
+    good = world.signed_pre_command(offered, "6.11")
+    message = decode(offered.gbcs_payload)
+    altered = replace(message, payload=message.payload[:-1] + bytes([message.payload[-1] ^ 1]))
+    user = world.users[str(offered.request_id.originator)]
+    foreign = encode(sign(message, world.smki.key()))
+
+    codes = [
+        world.read((await world.post(world.signed(document))).content).response_code
+        for document in (
+            world.signed_pre_command(offered, "6.11", payload=user.sign_pre_command(encode(altered))),
+            world.signed_pre_command(offered, "6.11", payload=foreign),
+            good,
+        )
+    ]
+
+    assert codes == ["E49", "E50", "I99"]

@@ -38,6 +38,7 @@ from .http import app as applications
 from .http import controls
 from .http.insides import inside_routes
 from .http.server import Bounds, Server
+from .http.starting import Starting
 from .journal import Journal
 from .outbox import Outbox, message_of
 from .settings import ServiceSettings
@@ -162,6 +163,11 @@ class Service:
             except Exception:
                 log.exception("a component did not stop cleanly", service=self.name, component=type(component).__name__)
 
+    @property
+    def is_started(self) -> bool:
+        """Whether every component runs; it may still be waiting for something until it is ready."""
+        return self._is_started
+
     def unready(self) -> list[str]:
         """What is missing until the service can do its work: empty when ready."""
         if not self._is_started:
@@ -231,7 +237,8 @@ class _Process:
             metrics=REGISTRY,
             max_body_bytes=settings.max_body_bytes,
         )
-        self._servers["admin"] = Server(admin, host=settings.host, port=settings.admin_port)
+        gated = Starting(admin, self._is_started, name=self._name)
+        self._servers["admin"] = Server(gated, host=settings.host, port=settings.admin_port)
         await self._servers["admin"].start()
         self._announce("alive")
         self._runtime = Runtime.create(settings, self._name)
@@ -259,6 +266,9 @@ class _Process:
             await self._service.stop()
         if self._runtime is not None:
             await self._runtime.stop()
+
+    def _is_started(self) -> bool:
+        return self._service is not None and self._service.is_started
 
     def _unready(self) -> list[str]:
         return [f"{self._name} is starting"] if self._service is None else self._service.unready()

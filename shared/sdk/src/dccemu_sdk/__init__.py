@@ -3,9 +3,10 @@
 from .admin import AdminClient
 from .counters import CounterSource
 from .documents import address, signed_pre_command
-from .errors import GatewayError, KeyMissing, NoAnswer, NotCorrelated, SdkError
+from .errors import AnswerLost, GatewayError, KeyMissing, NoAnswer, NotCorrelated, SdkError
 from .gateway import GatewayClient, client_tls
 from .identity import Identity, open_keystore
+from .patience import PatientGateway
 from .receiver import Delivery, Receiver
 from .session import Dcc
 from .smki import DCCSigners, Directory, Repository
@@ -14,6 +15,7 @@ from .user import Outcome, User, check_header, check_meaning
 
 __all__ = [
     "AdminClient",
+    "AnswerLost",
     "CounterSource",
     "DCCSigners",
     "Dcc",
@@ -26,6 +28,7 @@ __all__ = [
     "NoAnswer",
     "NotCorrelated",
     "Outcome",
+    "PatientGateway",
     "Receiver",
     "Repository",
     "SdkError",

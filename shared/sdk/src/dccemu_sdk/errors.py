@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dccemu_protocol.duis import DuisResponse
+
 
 class SdkError(Exception):
     """Something the SDK was asked for could not be done."""
@@ -22,6 +24,17 @@ class NoAnswer(SdkError):
 
 class KeyMissing(SdkError):
     """The key store lacks a key that is needed."""
+
+
+class AnswerLost(SdkError):
+    """A request was taken, and the HTTP reply that held its result did not arrive.
+
+    ``taken`` is the acknowledgement that a repeat of it amounts to.
+    """
+
+    def __init__(self, taken: DuisResponse) -> None:
+        super().__init__(f"{taken.request_id} was taken, but its answer was lost")
+        self.taken = taken
 
 
 class NotCorrelated(SdkError):

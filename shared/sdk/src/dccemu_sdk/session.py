@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,7 @@ from .decode import describe
 from .errors import SdkError
 from .gateway import GatewayClient, client_tls
 from .identity import Identity
+from .patience import PatientGateway
 from .receiver import Receiver
 from .smki import DCCSigners, Directory, Repository
 from .stack import State
@@ -30,13 +32,16 @@ class Dcc:
         Where everything is.
     keys
         Key store of the Users; what the state names if None.
+    patience
+        Seconds during which Users repeat what got no answer; None: they do not.
     """
 
-    def __init__(self, state: State, keys: Path | None = None) -> None:
+    def __init__(self, state: State, keys: Path | None = None, *, patience: float | None = None) -> None:
         path = keys or state.keystore
         if path is None:
             raise SdkError("the state names no key store; give one")
         self.state = state
+        self.patience = patience
         self._open = contextlib.ExitStack()
         self.store: Keystore = keystore.load(path)
         self.repository = Repository(state.smki)
@@ -50,12 +55,17 @@ class Dcc:
     def gateway(self, *, party: str | None = None) -> GatewayClient:
         """A client of the gateway: plain, or with mutual TLS as a Party of the scenario."""
         if party is None:
-            return self._open.enter_context(GatewayClient(self.state.duis, self.signers))
+            return self._open.enter_context(self._client(self.state.duis))
         folder = self.state.tls_folder
         if folder is None or self.state.duis_tls is None:
             raise SdkError("the suite has no port with mutual TLS, or no certificates for its Parties")
         context = client_tls(folder / f"{party}.pem", folder / f"{party}.key.pem", folder / "ca.pem")
-        return self._open.enter_context(GatewayClient(self.state.duis_tls, self.signers, tls=context))
+        return self._open.enter_context(self._client(self.state.duis_tls, context))
+
+    def _client(self, url: str, tls: ssl.SSLContext | None = None) -> GatewayClient:
+        if self.patience is None:
+            return GatewayClient(url, self.signers, tls=tls)
+        return PatientGateway(url, self.signers, tls=tls, patience=self.patience)
 
     def receiver(self) -> Receiver:
         """A Receive Response Service that believes this suite's DCC."""

@@ -13,7 +13,7 @@ from dccemu_contracts.story import AdminStep, CertifyStep, SendStep, StoryStep
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import SmkiCertificate, parse_pem
 from dccemu_sdk.decode import describe
-from dccemu_sdk.errors import GatewayError, SdkError
+from dccemu_sdk.errors import SdkError
 from dccemu_sdk.session import Dcc
 from dccemu_sdk.smki import Directory
 from dccemu_sdk.user import Outcome, User
@@ -21,11 +21,11 @@ from dccemu_sdk.user import Outcome, User
 from .device_csr import certify
 from .filling import Filling, duration
 from .paths import Json, at
+from .patience import admin_answer, outcome_of
 from .telling import Silent, Summary, Teller, Told, answer_line, refusal_line, short
 from .waiting import POLL_SECONDS, Watch
 
 _LISTENERS = frozenset({"IS", "ES", "GS", "ED", "GT", "RSA", "OU"})
-_ANSWER_SECONDS = 30.0
 
 
 class StoryFailed(Exception):
@@ -55,7 +55,7 @@ class Player:
         self._teller = teller if teller is not None else Silent()
         self._users: dict[str, User] = {}
         self._directory = dcc.directory
-        self._watch = Watch(dcc.admin, self._user)
+        self._watch = Watch(dcc.admin, self._user, patience=dcc.patience or 0.0)
         self.kept: dict[str, str] = {}
         self._filling = Filling(dcc.store, self._issuers, self._now, self.kept)
 
@@ -129,8 +129,7 @@ class Player:
         document = self._filling.document(step.as_user, target, step.srv, step.command_variant, body)
         told = Told([f"> {step.srv} as {step.as_user} to {target if step.target else 'the DCC'}: {short(body)}"])
         told.whole = {"send": {"as": step.as_user, "to": target, "srv": step.srv, "document": document.decode()}}
-        local = step.signed_variant == 6
-        outcome = self._user(step.as_user).send(document, local=local, timeout=_ANSWER_SECONDS)
+        outcome = outcome_of(self._user(step.as_user), step, document)
         answers = [cast(dict[str, Json], describe(answer, self._directory)) for answer in outcome.answers]
         told.whole |= {"request_id": str(outcome.request_id), "answers": cast(Json, answers)}
         told.lines += [answer_line(answer) for answer in answers]
@@ -166,24 +165,18 @@ class Player:
         told.whole = {"admin": {"method": step.method, "path": path, "json": body}}
         deadline = time.monotonic() + step.within
         while True:
-            answer, status = self._call(step.method, path, body)
-            wrong = _admin_differs(step, path, answer, status)
+            answer, status, is_done = admin_answer(self._dcc.admin, step, path, body, self._dcc.patience or 0.0)
+            wrong = None if is_done else _admin_differs(step, path, answer, status)
             if wrong is None or time.monotonic() > deadline:
                 break
             time.sleep(POLL_SECONDS)
         told.whole["answer"] = answer
-        if wrong is not None:
-            return told.fail(wrong)
+        if wrong is not None or is_done:
+            return told if wrong is None else told.fail(wrong)
         told.lines += [f"< {place} is {wanted}" for place, wanted in step.check.items()]
         for name, place in step.keep.items():
             self._keep(told, name, answer, place)
         return told
-
-    def _call(self, method: str, path: str, body: Json) -> tuple[Json, int]:
-        try:
-            return self._dcc.admin.call(method, path, body), 200
-        except GatewayError as error:
-            return error.detail, error.status
 
     def _certify(self, step: CertifyStep) -> Told:
         if step.csr not in self.kept:

@@ -27,10 +27,13 @@ class Watch:
         The admin port.
     user
         Gives a User by EUI.
+    patience
+        Seconds that are added to every wait.
     """
 
-    def __init__(self, admin: AdminClient, user: Callable[[str], User]) -> None:
+    def __init__(self, admin: AdminClient, user: Callable[[str], User], *, patience: float = 0.0) -> None:
         self._admin = admin
+        self._patience = patience
         self._user = user
         self._used: set[str] = set()
 
@@ -43,7 +46,7 @@ class Watch:
             missing, shown = self._alert_missing, f"= {step.user} got Alert {step.alert}"
         else:
             return told.fail("the step names neither a Device nor a User's Alert")
-        deadline = time.monotonic() + step.within
+        deadline = time.monotonic() + step.within + self._patience
         while detail := missing(step):
             if time.monotonic() > deadline:
                 return told.fail(f"after {step.within:g} s: {detail}")
