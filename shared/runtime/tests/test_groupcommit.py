@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from dccemu_runtime.groupcommit import (
     Unit,
     Write,
     arrange,
+    at_once,
     claim,
     delete,
     insert,
@@ -179,12 +181,15 @@ async def test_each_units_own_order_is_kept_when_rows_are_grouped() -> None:
     ]
 
 
-async def test_a_commit_whose_confirmation_was_cut_off_counts_as_what_it_was(
+async def test_a_commit_in_two_phases_whose_confirmation_was_cut_off_counts_as_what_it_was(
     store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
     note = claim("names", {"name": "text"}, ("name",), committed=lambda rows: heard.extend(row[0] for row in rows))
     commit = Transaction.commit
+
+    def unit(name: str) -> Unit:
+        return Unit(claims=[Claim(note, (name,))], writes=[Write(SET, (name, 1)), Write(CHANGE, (name, 2))])
 
     async def cut_after(transaction: Transaction) -> None:
         await commit(transaction)
@@ -194,11 +199,74 @@ async def test_a_commit_whose_confirmation_was_cut_off_counts_as_what_it_was(
         raise ConnectionResetError("cut off before the commit")
 
     monkeypatch.setattr(Transaction, "commit", cut_after)
-    await store.group.commit(Unit(claims=[Claim(note, ("durable",))]))
+    await store.group.commit(unit("durable"))
     monkeypatch.setattr(Transaction, "commit", cut_before)
     with pytest.raises(StoreUnavailable):
-        await store.group.commit(Unit(claims=[Claim(note, ("gone",))]))
+        await store.group.commit(unit("gone"))
     monkeypatch.undo()
 
     assert heard == ["durable"]
     assert [row[0] for row in await store.pool.fetch("SELECT name FROM names")] == ["durable"]
+
+
+async def test_a_statement_that_was_cut_off_is_looked_for_by_a_row_that_only_it_can_have_written(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    entry = insert(
+        "notes", {"text": "text"}, committed=lambda rows: heard.extend(row[0] for row in rows), identity="text"
+    )
+    execute = at_once.execute
+
+    def unit(name: str, text: str) -> Unit:
+        return Unit(claims=[Claim(OTHER_CLAIM, (name,))], writes=[Write(entry, (text,))])
+
+    async def cut_after(connection: Any, steps: Any) -> Any:
+        await execute(connection, steps)
+        raise ConnectionResetError("cut off after the commit")
+
+    async def cut_before(_connection: Any, _steps: Any) -> Any:
+        raise ConnectionResetError("cut off before the commit")
+
+    monkeypatch.setattr(at_once, "execute", cut_after)
+    await store.group.commit(unit("name", "drawn for the first"))
+    monkeypatch.setattr(at_once, "execute", cut_before)
+    with pytest.raises(StoreUnavailable):  # though the key that it claims is there
+        await store.group.commit(unit("name", "drawn for the second"))
+
+    assert heard == ["drawn for the first"]
+
+
+async def test_a_lost_claim_among_units_that_went_as_one_statement_costs_its_own_unit_only(store: Database) -> None:
+    await store.group.commit(Unit(claims=[Claim(CLAIM, ("7", "before"))]))
+
+    results = await asyncio.gather(
+        *(
+            store.group.commit(Unit(claims=[Claim(CLAIM, (str(n), "b"))], writes=[Write(NOTE, (str(n), n))]))
+            for n in range(10)
+        ),
+        return_exceptions=True,
+    )
+
+    assert [n for n, result in enumerate(results) if isinstance(result, AlreadyClaimed)] == [7]
+    assert await notes(store) == [str(n) for n in range(10) if n != 7]
+
+
+async def test_a_unit_that_changes_what_it_inserted_finds_it(store: Database) -> None:
+    add = insert("states", {"key": "text", "value": "int"})
+
+    await store.group.commit(Unit(writes=[Write(add, ("a", 1)), Write(CHANGE, ("a", 2))]))
+
+    assert await store.pool.fetchval("SELECT value FROM states") == 2
+
+
+@pytest.mark.parametrize("count", [1, 30, 200])
+async def test_listeners_hear_what_the_database_drew_for_each_row(store: Database, count: int) -> None:
+    heard: list[tuple[int, str]] = []
+    numbered = insert("notes", {"text": "text"}, committed=heard.extend, returning="position")
+
+    await asyncio.gather(*(store.group.commit(Unit(writes=[Write(numbered, (str(n),))])) for n in range(count)))
+
+    found = await store.pool.fetch("SELECT position, text FROM notes ORDER BY position")
+    assert [text for _, text in heard] == [str(n) for n in range(count)]
+    assert heard == [tuple(row) for row in found]

@@ -23,6 +23,12 @@ def command(number: int, device: str = "00-00-00-00-00-00-00-01") -> DeviceComma
     return DeviceCommand(id=f"command-{number}", at=AT, device=device, payload="df")
 
 
+@pytest.fixture(params=[False, True], ids=["workers", "sole"])
+def sole(request: pytest.FixtureRequest) -> bool:
+    """Whether workers take turns, or one process relays alone and from memory."""
+    return bool(request.param)
+
+
 async def counted(outbox: Outbox, **expected: int) -> bool:
     return await outbox.counts() == expected
 
@@ -42,10 +48,10 @@ class Collector:
 
 
 async def test_rows_of_a_transaction_reach_the_bus_after_its_commit(
-    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually
+    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually, sole: bool
 ) -> None:
     database = await open_database()
-    outbox = Outbox(database, memory_bus)
+    outbox = Outbox(database, memory_bus, sole=sole)
     collector = Collector()
     await memory_bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
     await outbox.start()
@@ -61,10 +67,10 @@ async def test_rows_of_a_transaction_reach_the_bus_after_its_commit(
 
 
 async def test_a_rolled_back_transaction_sends_nothing(
-    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually
+    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually, sole: bool
 ) -> None:
     database = await open_database()
-    outbox = Outbox(database, memory_bus)
+    outbox = Outbox(database, memory_bus, sole=sole)
     collector = Collector()
     await memory_bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
 
@@ -80,9 +86,11 @@ async def test_a_rolled_back_transaction_sends_nothing(
     assert collector.taken == []
 
 
-async def test_rows_stay_until_their_consumer_has_confirmed_them(open_database: Opener, memory_bus: MemoryBus) -> None:
+async def test_rows_stay_until_their_consumer_has_confirmed_them(
+    open_database: Opener, memory_bus: MemoryBus, sole: bool
+) -> None:
     database = await open_database()
-    outbox = Outbox(database, memory_bus)
+    outbox = Outbox(database, memory_bus, sole=sole)
     await database.group.commit(Unit(writes=[outbox.write(command(1))]))
 
     await outbox.relay_once()
@@ -92,10 +100,10 @@ async def test_rows_stay_until_their_consumer_has_confirmed_them(open_database: 
 
 
 async def test_a_broker_that_comes_back_empty_costs_a_repeat_and_no_message(
-    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually
+    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually, sole: bool
 ) -> None:
     database = await open_database()
-    outbox = Outbox(database, memory_bus)
+    outbox = Outbox(database, memory_bus, sole=sole)
     await outbox.start()
     await database.group.commit(Unit(writes=[outbox.write(command(number)) for number in range(5)]))
     await eventually(lambda: counted(outbox, unsent=0, unconfirmed=5))
@@ -121,11 +129,11 @@ class FailingBus(MemoryBus):
         return await super().publish(messages)
 
 
-async def test_rows_wait_while_the_bus_is_away(open_database: Opener, eventually: Eventually) -> None:
+async def test_rows_wait_while_the_bus_is_away(open_database: Opener, eventually: Eventually, sole: bool) -> None:
     database = await open_database()
     bus = FailingBus()
     await bus.start()
-    outbox = Outbox(database, bus)
+    outbox = Outbox(database, bus, sole=sole)
     collector = Collector()
     await bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
     await outbox.start()
@@ -156,3 +164,58 @@ async def test_concurrent_relays_keep_the_order_of_a_key_and_send_each_row_once(
 
     assert collector.ids == [f"command-{number}" for number in range(120)]
     await asyncio.gather(*(outbox.stop() for outbox in outboxes))
+
+
+async def test_what_another_process_left_behind_goes_out_before_anything_newer(
+    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually
+) -> None:
+    before, now = [await open_database("gateway", share="gateway") for _ in range(2)]
+    left = Outbox(before, memory_bus)
+    for number in range(3):
+        await before.group.commit(Unit(writes=[left.write(command(number))]))
+    outbox = Outbox(now, memory_bus, sole=True)
+    collector = Collector()
+    await memory_bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
+
+    await now.group.commit(Unit(writes=[outbox.write(command(3))]))
+    await outbox.start()
+    await eventually(lambda: len(collector.taken) >= 4)
+
+    assert collector.ids == [f"command-{number}" for number in range(4)]
+    await eventually(outbox.drained)
+    await outbox.stop()
+
+
+async def test_messages_of_units_and_of_transactions_keep_the_order_of_commitment(
+    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually
+) -> None:
+    database = await open_database()
+    outbox = Outbox(database, memory_bus, sole=True, batch_size=4)
+    collector = Collector()
+    await memory_bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
+    await outbox.start()
+
+    for number in range(0, 60, 3):
+        await database.group.commit(Unit(writes=[outbox.write(command(number))]))
+        async with database.transaction() as connection:
+            await outbox.add(connection, command(number + 1))
+        await database.group.commit(Unit(writes=[outbox.write(command(number + 2))]))
+    await eventually(lambda: len(set(collector.ids)) == 60)
+
+    assert list(dict.fromkeys(collector.ids)) == [f"command-{number}" for number in range(60)]
+    await outbox.stop()
+
+
+async def test_a_sole_relay_that_stops_says_where_it_put_what_is_not_confirmed(
+    open_database: Opener, memory_bus: MemoryBus, eventually: Eventually
+) -> None:
+    database = await open_database()
+    outbox = Outbox(database, memory_bus, sole=True)
+    await outbox.start()
+    await database.group.commit(Unit(writes=[outbox.write(command(1))]))
+    await eventually(lambda: counted(outbox, unsent=0, unconfirmed=1))
+
+    await outbox.stop()
+
+    row = await database.pool.fetchrow("SELECT sent_in, offset_ FROM outbox")
+    assert tuple(row) == (memory_bus.incarnation, 0)

@@ -141,7 +141,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     )
     clock, entropy = runtime.clock, runtime.entropy.child(NAME)
     policy, broker = settings.policy(), Eui64.parse(settings.broker_eui)
-    outbox, journal, timers = Outbox(database, runtime.bus), Record(database), Timers(database, clock)
+    outbox, journal, timers = Outbox(database, runtime.bus, sole=True), Record(database), Timers(database, clock)
     directory = FactsDirectory()
     keys = OwnKeys(database, directory, outbox, clock, entropy, broker, settings.keystore)
     broker_counter, alert_counter = RoleCounter(database, "broker"), RoleCounter(database, "alerts")

@@ -62,7 +62,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
 
 async def _build(settings: Settings, runtime: Runtime, database: Database) -> Service:
     clock, entropy, bus = runtime.clock, runtime.entropy.child(NAME), runtime.bus
-    outbox, journal, agenda = Outbox(database, bus), Journal(database), Agenda(clock)
+    outbox, journal, agenda = Outbox(database, bus, sole=True), Journal(database), Agenda(clock)
     fleet = Fleet(database, Store(database), outbox, agenda, clock, entropy)
     scenario = Scenario(name="none")
     if settings.scenario is not None:

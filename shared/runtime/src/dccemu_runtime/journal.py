@@ -114,7 +114,7 @@ class Journal:
         self._since_trim = 0
         self._news = asyncio.Event()
         self._trimming: asyncio.Task[None] | None = None
-        self._insert = insert("journal", _COLUMNS, committed=self._committed)
+        self._insert = insert("journal", _COLUMNS, committed=self._committed, identity="id")
 
     def write(self, entry: Entry) -> Write:
         """The row of an entry, for a unit of the group commit."""

@@ -9,6 +9,11 @@ confirmed counts as unsent again. Consumers meet a repeat with their inbox.
 Rows are found by ``sent_in IS NULL`` under ``FOR UPDATE SKIP LOCKED``, never by a high-water mark: positions are drawn
 before the commit, so a lower one may appear after a higher one. Workers of one service take turns with an advisory
 lock, so that the order of a key's messages holds across workers.
+
+A service of which one process runs at a time may say so (``sole``). Then what the group commit has just made durable
+goes to the bus from memory, and where it was put is remembered in memory: no row is read back, and none is marked
+unless there are very many. A look at the table still finds what was left behind by another process or written by
+other transactions, before anything newer is sent.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ from . import tracing
 from .bus import Bus, BusUnavailable, Message
 from .database import Database
 from .groupcommit import CONNECTION_TROUBLE, Row, StoreUnavailable, Write, insert
+from .sent import Put, Sent
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +61,16 @@ DELETE FROM outbox o USING unnest($3::int[], $4::bigint[]) AS c(partition, offse
 WHERE o.topic = $1 AND o.sent_in = $2 AND o.partition = c.partition AND o.offset_ < c.offset_"""
 _LOST = "UPDATE outbox SET sent_in = NULL WHERE sent_in IS NOT NULL AND sent_in <> $1"
 _OLDEST = """
-SELECT id, topic, key, created_at, sent_in IS NOT NULL AS sent FROM outbox ORDER BY position LIMIT $1"""
+SELECT id, topic, key, created_at, sent_in IS NOT NULL OR position = ANY($2::bigint[]) AS sent
+FROM outbox ORDER BY position LIMIT $1"""
+_LOOK = """
+SELECT position, id, topic, key, value, headers FROM outbox
+WHERE sent_in IS NULL AND position <> ALL($2::bigint[]) ORDER BY position LIMIT $1"""
+#: Rows that a sole relay keeps in memory: past the first it marks what it sent, past the second it reads rows back.
+_MOST_REMEMBERED = 50_000
+_MOST_FRESH = 20_000
+#: Longer headers carry a trace and are not met again.
+_SHORT = 60
 _WAITING = "SELECT DISTINCT topic FROM outbox WHERE sent_in = $1"
 
 
@@ -83,6 +98,16 @@ def _headers_text(contract: Contract) -> str:
     return json.dumps({"type": kind, **traced}) if traced else _untraced(kind)
 
 
+def _headers_of(text: str) -> dict[str, str]:
+    """The headers of a row: most rows have one of a few texts."""
+    return dict(_parsed(text)) if len(text) < _SHORT else json.loads(text)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> dict[str, str]:
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
 @lru_cache(maxsize=256)
 def _untraced(kind: str) -> str:
     return json.dumps({"type": kind})
@@ -97,6 +122,8 @@ class Outbox:
         How often to look for rows that another process left behind.
     confirm
         How often to ask the bus what was consumed.
+    sole
+        Whether this process is the only one that relays this outbox.
     """
 
     def __init__(
@@ -107,6 +134,7 @@ class Outbox:
         batch_size: int = 500,
         poll: timedelta = timedelta(seconds=1),
         confirm: timedelta = timedelta(seconds=1),
+        sole: bool = False,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -116,10 +144,15 @@ class Outbox:
         self._wake = asyncio.Event()
         self._relayed_in: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._sole = sole
+        self._sent = Sent()
+        self._fresh: list[Row] = []
+        self._must_look = True
         self._insert = insert(
             "outbox",
             {"id": "text", "topic": "text", "key": "text", "value": "bytea", "headers": "jsonb"},
             committed=self._committed,
+            returning="position" if sole else "",
         )
         self._bus_is_back = asyncio.Event()
         bus.on_incarnation(self._bus_changed)
@@ -150,6 +183,7 @@ class Outbox:
 
     def wake(self) -> None:
         """Look for unsent rows now."""
+        self._must_look = True
         self._wake.set()
 
     async def start(self) -> None:
@@ -163,6 +197,8 @@ class Outbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        with suppress(StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE):
+            await self._mark_remembered()
 
     async def drained(self) -> bool:
         """Whether every row has been sent and confirmed."""
@@ -172,26 +208,31 @@ class Outbox:
         """Rows that wait for the bus (``unsent``) and rows that wait for consumers (``unconfirmed``)."""
         rows = await self._database.pool.fetch("SELECT sent_in IS NULL, count(*) FROM outbox GROUP BY 1")
         found = {row[0]: row[1] for row in rows}
-        return {"unsent": found.get(True, 0), "unconfirmed": found.get(False, 0)}
+        remembered = len(self._sent)
+        return {"unsent": found.get(True, 0) - remembered, "unconfirmed": found.get(False, 0) + remembered}
 
     async def waiting(self, limit: int) -> list[dict[str, object]]:
         """The oldest rows: what they are, since when they wait, and whether they were sent."""
-        return [dict(row) for row in await self._database.pool.fetch(_OLDEST, limit)]
+        return [dict(row) for row in await self._database.pool.fetch(_OLDEST, limit, list(self._sent.positions))]
 
-    def _committed(self, _rows: Sequence[Row]) -> None:
+    def _committed(self, rows: Sequence[Row]) -> None:
+        if self._sole:
+            self._fresh += rows
+            if len(self._fresh) > _MOST_FRESH:
+                self._fresh.clear()
+                self._must_look = True
         self._wake.set()
 
     def _bus_changed(self) -> None:
         self._bus_is_back.set()
-        self._wake.set()
+        self.wake()
 
     async def _relay(self) -> None:
         delay = 0.05
         while True:
             self._wake.clear()
             try:
-                while await self.relay_once() == self._batch_size:
-                    pass
+                await self._relay_all()
                 delay = 0.05
             except (BusUnavailable, StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
                 log.warning("outbox waits", schema=self._database.schema, error=repr(error), retry_in=delay)
@@ -200,18 +241,99 @@ class Outbox:
                     async with asyncio.timeout(delay):
                         await self._bus_is_back.wait()
                 delay = min(delay * 2, 1.0)
-                self._wake.set()
+                self.wake()
             except Exception:
                 log.exception("outbox relay failed", schema=self._database.schema)
                 await asyncio.sleep(1)
-            with suppress(TimeoutError):
+            if self._wake.is_set():
+                continue
+            try:
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()
+            except TimeoutError:
+                self._must_look = True
+
+    async def _relay_all(self) -> None:
+        if not self._sole:
+            while await self.relay_once() == self._batch_size:
+                pass
+            return
+        while self._must_look or self._fresh:
+            if self._bus.incarnation is None:
+                self._fresh.clear()
+                self._must_look = True
+                return
+            if self._must_look:
+                self._must_look = False
+                if await self._look_once() == self._batch_size:
+                    self._must_look = True
+            else:
+                await self._send_fresh()
+
+    async def _send_fresh(self) -> None:
+        """Publish what was just committed, in the order of commitment."""
+        if self._bus.incarnation != self._relayed_in:
+            self._must_look = True
+            return
+        batch, self._fresh = self._fresh[: self._batch_size], self._fresh[self._batch_size :]
+        known = self._sent.positions
+        await self._send([row for row in batch if row[0] not in known])
+
+    async def _look_once(self) -> int:
+        """Publish one batch of rows that nobody sent; returns how many."""
+        incarnation = self._bus.incarnation
+        if incarnation is not None and incarnation != self._relayed_in:
+            self._sent.release()
+            async with self._database.transaction() as connection:
+                await self._take_back_lost(connection, incarnation)
+        rows = await self._database.pool.fetch(_LOOK, self._batch_size, list(self._sent.positions))
+        found = {row[0] for row in rows}
+        self._fresh = [row for row in self._fresh if row[0] not in found]
+        await self._send([tuple(row) for row in rows])
+        return len(rows)
+
+    async def _send(self, rows: Sequence[Row]) -> None:
+        """Publish rows from (position, id, topic, key, value, headers) and remember where they were put."""
+        if not rows:
+            return
+        incarnation = self._bus.incarnation
+        done: list[int] = []
+        try:
+            receipts = await self._bus.publish(
+                [Message(row[2], row[3], bytes(row[4]), row[1], _headers_of(row[5])) for row in rows]
+            )
+            if self._bus.incarnation != incarnation:
+                raise BusUnavailable("the bus came back without its contents while a batch was being published")
+            kept: list[Put] = []
+            for row, receipt in zip(rows, receipts, strict=True):
+                topic = BY_NAME.get(row[2])
+                if topic is not None and topic.consumers:
+                    kept.append((row[0], row[2], receipt.partition, receipt.offset))
+                else:
+                    done.append(row[0])
+            self._sent.note(kept)
+            if done:
+                await self._database.pool.execute(_FORGET, done)
+        except BaseException:
+            self._must_look = True
+            raise
+        if len(self._sent) > _MOST_REMEMBERED:
+            await self._mark_remembered()
+
+    async def _mark_remembered(self) -> None:
+        """Write down where the remembered rows were put, and forget them here."""
+        if self._relayed_in is None or not self._sent:
+            return
+        rows = self._sent.release()
+        places = [[row[0] for row in rows], [row[2] for row in rows], [row[3] for row in rows]]
+        await self._database.pool.execute(_MARK, self._relayed_in, *places)
 
     async def relay_once(self) -> int:
         """Publish one batch of unsent rows; returns how many."""
         if self._bus.incarnation is None:
             return 0
+        if self._sole:
+            return await self._look_once()
         async with self._database.transaction() as connection:
             await connection.execute(_TAKE_TURNS)
             incarnation = self._bus.incarnation
@@ -267,15 +389,22 @@ class Outbox:
     async def confirm_once(self) -> None:
         """Delete the rows that all their consumers have handled."""
         incarnation = self._bus.incarnation
+        for topic in self._sent.topics:
+            lowest = await self._confirmed(topic)
+            if lowest and incarnation == self._bus.incarnation == self._relayed_in:
+                passed = self._sent.passed(topic, lowest)
+                if passed:
+                    await self._database.pool.execute(_FORGET, passed)
         for row in await self._database.pool.fetch(_WAITING, incarnation):
-            topic = BY_NAME[row[0]]
-            positions = [await self._bus.confirmed(topic.name, consumer) for consumer in topic.consumers]
-            common = set.intersection(*(set(position) for position in positions))
-            if common and incarnation == self._bus.incarnation:
-                lowest = {number: min(position[number] for position in positions) for number in common}
-                await self._database.pool.execute(
-                    _CONFIRM, topic.name, incarnation, list(lowest), list(lowest.values())
-                )
+            lowest = await self._confirmed(row[0])
+            if lowest and incarnation == self._bus.incarnation:
+                await self._database.pool.execute(_CONFIRM, row[0], incarnation, list(lowest), list(lowest.values()))
+
+    async def _confirmed(self, topic: str) -> dict[int, int]:
+        """The offset before which all consumers of a topic are done, by partition."""
+        positions = [await self._bus.confirmed(topic, consumer) for consumer in BY_NAME[topic].consumers]
+        common = set.intersection(*(set(position) for position in positions))
+        return {number: min(position[number] for position in positions) for number in common}
 
 
 def _row(contract: Contract) -> Row:
