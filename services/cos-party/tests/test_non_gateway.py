@@ -182,7 +182,11 @@ async def test_the_suppliers_own_anomalous_number_stops_excess(cos_party: Any, s
     state = await small.state(answer["id"])
     assert sorted(part["state"] for part in state["devices"]) == ["Quarantined", "Quarantined", "Sent"]
     (forecast,) = (await cos_party.http.get("/admin/cos-party/suppliers")).json()["forecasts"]
-    assert (forecast["expected"], forecast["received"]) == (2, 1)
+    assert (forecast["expected"], forecast["received"], forecast["exceeded"]) == (2, 1, False)
+    for _ in range(2):
+        await small.send(small.document())
+    (forecast,) = (await cos_party.http.get("/admin/cos-party/suppliers")).json()["forecasts"]
+    assert (forecast["received"], forecast["exceeded"]) == (3, True)
 
 
 @pytest.mark.checklist("K5")

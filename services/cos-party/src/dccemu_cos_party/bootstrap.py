@@ -20,9 +20,11 @@ from .adapters.facts import NAME, Facts
 from .adapters.signing_key import SigningKey
 from .domain.threshold import Thresholds
 from .entrypoints.admin import admin_routes
+from .entrypoints.anomaly import admin_anomaly_routes, anomaly_routes
 from .entrypoints.following import ConsumeWhenReady, FollowRegistrations
 from .entrypoints.ngi import create_app, ngi_admin_routes
 from .settings import Settings
+from .usecases.anomaly_files import AnomalyFiles
 from .usecases.decide import HOLD_TIMER, Decisions, Tools
 from .usecases.non_gateway import NgiTools, NonGateway
 from .usecases.signing import Signer
@@ -81,6 +83,8 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     routes = APIRouter()
     routes.include_router(admin_routes(database, book, decisions, key))
     routes.include_router(ngi_admin_routes(interface))
+    files = AnomalyFiles(database, facts, decisions, journal, clock, entropy, str(eui))
+    routes.include_router(admin_anomaly_routes(files))
     service = Service(
         NAME,
         admin=routes,
@@ -97,5 +101,6 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
         conditions=[key.unmet, consuming.unmet],
     )
     app = create_app(interface, service.unready, settings.max_body_bytes)
+    app.include_router(anomaly_routes(files))
     service.listeners = [Listener(NAME, app, host=settings.host, port=settings.port)]
     return service

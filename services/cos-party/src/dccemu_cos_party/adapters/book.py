@@ -13,6 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from dccemu_runtime.database import Database
 
 from ..domain.threshold import Counts, Thresholds
+from . import filed
 
 _SEEN = "SELECT 1 FROM requests WHERE request_id = $1"
 _PUT = """
@@ -28,7 +29,7 @@ ON CONFLICT (name) DO UPDATE SET value = GREATEST(counter.value + 1, EXCLUDED.va
 _COUNT = """
 SELECT count(*) FILTER (WHERE user_ = $1 AND received_at > $2), count(*) FILTER (WHERE received_at > $3)
 FROM requests WHERE state IN ('signed', 'held') AND received_at > LEAST($2, $3)"""
-_THRESHOLDS = "SELECT user_, maximum, window_seconds FROM thresholds WHERE user_ = ANY($1::text[])"
+_THRESHOLDS = "SELECT user_, maximum, window_seconds, warning FROM thresholds WHERE user_ = ANY($1::text[])"
 _SET_THRESHOLD = """
 INSERT INTO thresholds (user_, maximum, window_seconds, warning, set_by) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (user_) DO UPDATE SET maximum = EXCLUDED.maximum, window_seconds = EXCLUDED.window_seconds,
@@ -108,16 +109,18 @@ class Book:
         With ``alone`` one request at a time is counted, until the transaction ends: two at the boundary do not both
         pass.
         """
-        set_ = {row[0]: (row[1], row[2]) for row in await connection.fetch(_THRESHOLDS, [user, ANYBODY])}
+        set_ = {row[0]: (row[1], row[2], row[3]) for row in await connection.fetch(_THRESHOLDS, [user, ANYBODY])}
+        for owner, row in (await filed.current(connection, [user, ANYBODY], now)).items():
+            set_[owner] = (row.quarantine, int(row.window.total_seconds()), row.warning)
         seconds = int(self._window.total_seconds())
-        of_user, user_window = set_.get(user, (self._default.of_user, seconds))
-        of_all, all_window = set_.get(ANYBODY, (self._default.of_all, seconds))
+        of_user, user_window, warning = set_.get(user, (self._default.of_user, seconds, None))
+        of_all, all_window, _ = set_.get(ANYBODY, (self._default.of_all, seconds, None))
         if alone:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('cos-party thresholds'))")
         counted = await connection.fetch(
             _COUNT, user, now - timedelta(seconds=user_window), now - timedelta(seconds=all_window)
         )
-        return Counts(counted[0][0], counted[0][1]), Thresholds(of_user, of_all)
+        return Counts(counted[0][0], counted[0][1]), Thresholds(of_user, of_all, warning)
 
     async def set_threshold(
         self, user: str, maximum: int, window_seconds: int | None, warning: int | None, set_by: str

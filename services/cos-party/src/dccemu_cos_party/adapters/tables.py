@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
@@ -45,6 +59,35 @@ thresholds = Table(
     Column("window_seconds", Integer, nullable=False),
     Column("warning", Integer),
     Column("set_by", Text, nullable=False),
+)
+
+#: Thresholds for 6.23 from signed files, as given; ``*`` is the CoS Party's own over all Users. They come before those
+#: in ``thresholds`` while they are in force.
+filed_thresholds = Table(
+    "filed_thresholds",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("warning", Integer),
+    Column("quarantine", Integer, nullable=False),
+    Column("valid_from", DateTime(timezone=True), nullable=False),
+    Column("valid_to", DateTime(timezone=True)),
+    Column("note", Text, nullable=False),
+    Index("filed_thresholds_user", "user_"),
+)
+
+#: Files of threshold anomaly detection that were taken: a reference serves once.
+anomaly_files = Table(
+    "anomaly_files",
+    metadata,
+    Column("user_", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("signer", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 #: Suppliers enrolled on the Non-Gateway Interface after an identity check.

@@ -21,10 +21,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Most 6.23 that may be taken in a window."""
+    """Most 6.23 that may be taken in a window; above ``warning`` of a User there is a notice."""
 
     of_user: int
     of_all: int
+    warning: int | None = None
 
 
 def check_thresholds(user: str, counts: Counts, thresholds: Thresholds) -> None:

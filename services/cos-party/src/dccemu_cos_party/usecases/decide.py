@@ -295,6 +295,8 @@ class Decisions:
             detail["counter"] = row.counter
         if row.detail:
             detail["detail"] = row.detail
+        if case is not None and state == "signed" and case.counts.of_user == case.thresholds.warning:
+            detail["warning"] = f"above {case.thresholds.warning} requests in {row.user}'s window"
         return Entry(
             id=self._tools.entropy.uuid(),
             at=self._tools.clock.now(),

@@ -256,7 +256,7 @@ class NonGateway:
         requests = await pool.fetch("SELECT id, late FROM ngi_requests ORDER BY received_at DESC LIMIT 1000")
         return {
             "suppliers": [{**_plain(row), "identity_check": json.loads(row["identity_check"])} for row in suppliers],
-            "forecasts": [_plain(row) for row in forecasts],
+            "forecasts": [{**_plain(row), "exceeded": row["received"] > row["expected"]} for row in forecasts],
             "requests": [row["id"] for row in requests],
             "late": [row["id"] for row in requests if row["late"]],
         }

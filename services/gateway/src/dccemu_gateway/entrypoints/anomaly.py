@@ -29,7 +29,7 @@ _STATUS = {"FILE_SIGNER": 403, "FILE_SIGNATURE": 403, "PEER_OF_ANOTHER_PARTY": 4
 def refusal(error: ProtocolError) -> Problem:
     """A refused file as a problem document, its bad rows in ``faults``."""
     faults = error.faults if isinstance(error, FileRefused) else ()
-    shown = [{"row": one.row, "column": one.column, "expected": one.expected, "got": one.got[:200]} for one in faults]
+    shown = [one.as_json() for one in faults]
     status = _STATUS.get(error.rule, 422)
     return Problem(status, error.detail, code=error.rule, **({"faults": shown} if shown else {}))
 

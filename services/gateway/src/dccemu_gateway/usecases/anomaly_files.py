@@ -14,29 +14,30 @@ from typing import Any
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_protocol.anomaly import (
+    SIGNER_ROLES,
     ActionFile,
     Fault,
     QuarantineAction,
     SignedFile,
     Threshold,
     ThresholdFile,
+    choose,
+    prove_file,
     read_actions,
     read_thresholds,
-    verify_file,
 )
 from dccemu_protocol.anomaly.actions import ReportRow, write_report
 from dccemu_protocol.anomaly.layout import SOURCE, refused
 from dccemu_protocol.errors import ProtocolError
-from dccemu_protocol.pki import RemotePartyRole, SmkiCertificate, Usage, serial_text
+from dccemu_protocol.pki import Usage, serial_text
 from dccemu_runtime.journal import Check, Entry
 
-from ..adapters.anomaly import AnomalyRows, Quarantined
+from ..adapters.anomaly import AnomalyRows
 from ..domain.anomaly import ALL_USERS
 from .anomaly import Detection
 from .gateway import Gateway
 from .quarantine import TIMER, timer_payload
 
-_ROLES = frozenset({RemotePartyRole.FILE_SIGNING.value})
 _GIVE = "INSERT INTO anomaly_files (reference, user_, given_at) VALUES ($1, $2, $3)"
 _USE = """
 UPDATE anomaly_files SET used_at = $3, kind = $4, signer = $5, signature = $6, content = $7
@@ -51,7 +52,6 @@ class Proven:
     """A file whose signature is its owner's."""
 
     file: SignedFile
-    signer: SmkiCertificate
     owner: str
 
 
@@ -107,7 +107,7 @@ class AnomalyFiles:
         read = read_actions(file.content)
         async with gateway.database.transaction() as connection:
             await self._use(connection, proven, read, "actions")
-            chosen = _choose(read, await self._rows.open_of(connection, proven.owner))
+            chosen = choose(read, await self._rows.open_of(connection, proven.owner))
             for action in QuarantineAction:
                 keys = [one.key for one, wanted in chosen if wanted is action]
                 payload = timer_payload(action, read.reference)
@@ -174,19 +174,14 @@ class AnomalyFiles:
 
     def _prove(self, file: SignedFile, peer: str | None) -> Proven:
         """Signature and certificate."""
-        gateway = self._gateway
-        signer = gateway.directory.signer(file.issuer, file.serial)
-        if signer is None or signer.eui is None:
-            detail = f"certificate {serial_text(file.serial)} of {file.issuer} is not known"
-            raise ProtocolError("FILE_SIGNER", detail, source=SOURCE)
-        try:
-            gateway.directory.rely_on(signer, gateway.now(), roles=_ROLES, usage=Usage.DIGITAL_SIGNATURE)
-        except ProtocolError as error:
-            raise ProtocolError("FILE_SIGNER", f"{error.rule}: {error.detail}", source=SOURCE) from None
-        verify_file(file, signer)
-        owner = str(signer.eui)
+        directory, at = self._gateway.directory, self._gateway.now()
+        owner = prove_file(
+            file,
+            directory.signer(file.issuer, file.serial),
+            lambda signer: directory.rely_on(signer, at, roles=SIGNER_ROLES, usage=Usage.DIGITAL_SIGNATURE),
+        )
         self._check_peer(owner, peer)
-        return Proven(file, signer, owner)
+        return Proven(file, owner)
 
     async def _use(
         self, connection: PoolConnectionProxy, proven: Proven, read: ThresholdFile | ActionFile, kind: str
@@ -198,7 +193,7 @@ class AnomalyFiles:
         used = await connection.fetchval(
             _USE,
             *(read.reference, proven.owner, self._gateway.now(), kind),
-            *(proven.signer.serial_hex, file.signature, file.content),
+            *(serial_text(file.serial), file.signature, file.content),
         )
         if used is None:
             detail = f"{read.reference} was not given to {proven.owner}, or was used before"
@@ -229,25 +224,3 @@ class AnomalyFiles:
             message=content,
         )
         await self._gateway.journal.add(connection, entry)
-
-
-def _choose(file: ActionFile, found: Sequence[Quarantined]) -> list[tuple[Quarantined, QuarantineAction]]:
-    """What each row of an action file names; a row that names nothing in quarantine is a bad row."""
-    chosen: dict[str, tuple[Quarantined, QuarantineAction]] = {}
-    faults: list[Fault] = []
-    # What names a request comes before what names its event, and that before "all".
-    ordered = sorted(enumerate(file.rows, start=2), key=lambda one: (one[1].request_id is None, one[1].event is None))
-    for number, row in ordered:
-        named = [
-            one
-            for one in found
-            if row.event in (None, one.event) and (row.request_id is None or row.request_id == one.request_id)
-        ]
-        if not named:
-            got = f"{row.event or '*'} {row.request_id or ''}".strip()
-            faults.append(Fault(number, "quarantine_event_ref", f"something of {file.user} in quarantine", got))
-        for one in named:
-            chosen.setdefault(one.key, (one, row.action))
-    if faults:
-        raise refused(sorted(faults, key=lambda fault: fault.row))
-    return list(chosen.values())

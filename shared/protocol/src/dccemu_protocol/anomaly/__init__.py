@@ -4,13 +4,23 @@ service-request-processing.md section 16. The columns of the real files are in n
 project's and is described in ``docs/anomaly-detection.md``.
 """
 
-from .actions import ActionFile, ActionRow, QuarantineAction, ReportRow, read_actions, write_actions, write_report
+from .actions import (
+    ActionFile,
+    ActionRow,
+    QuarantineAction,
+    ReportRow,
+    choose,
+    read_actions,
+    write_actions,
+    write_report,
+)
 from .layout import Fault, FileRefused
-from .signature import SignedFile, sign_file, verify_file
+from .signature import SIGNER_ROLES, SignedFile, prove_file, sign_file, verify_file
 from .thresholds import ANY_SERVICE, Threshold, ThresholdFile, in_force, read_thresholds, write_thresholds
 
 __all__ = [
     "ANY_SERVICE",
+    "SIGNER_ROLES",
     "ActionFile",
     "ActionRow",
     "Fault",
@@ -20,7 +30,9 @@ __all__ = [
     "SignedFile",
     "Threshold",
     "ThresholdFile",
+    "choose",
     "in_force",
+    "prove_file",
     "read_actions",
     "read_thresholds",
     "sign_file",

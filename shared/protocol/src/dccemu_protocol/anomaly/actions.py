@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 from ..identifiers import RequestId
 from .layout import (
@@ -88,6 +88,48 @@ class ReportRow:
     srv: str
     received_at: datetime
     breach_type: str
+
+
+class InQuarantine(Protocol):
+    """What an action file names: a communication in quarantine, with the reference of its event."""
+
+    @property
+    def event(self) -> int: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+
+_Named = TypeVar("_Named", bound=InQuarantine)
+
+
+def choose(file: ActionFile, found: Sequence[_Named]) -> list[tuple[_Named, QuarantineAction]]:
+    """What is to be done with which of the User's communications in quarantine.
+
+    A row that names a request comes before one that names its event, that before one that names all.
+
+    Raises
+    ------
+    FileRefused
+        With every row that names nothing in quarantine.
+    """
+    chosen: dict[int, tuple[_Named, QuarantineAction]] = {}
+    faults: list[Fault] = []
+    ordered = sorted(enumerate(file.rows, start=2), key=lambda one: (one[1].request_id is None, one[1].event is None))
+    for number, row in ordered:
+        named = [
+            place
+            for place, one in enumerate(found)
+            if row.event in (None, one.event) and row.request_id in (None, one.request_id)
+        ]
+        if not named:
+            got = f"{row.event or ALL} {row.request_id or ''}".strip()
+            faults.append(Fault(number, "quarantine_event_ref", f"something of {file.user} in quarantine", got))
+        for place in named:
+            chosen.setdefault(place, (found[place], row.action))
+    if faults:
+        raise refused(sorted(faults, key=lambda fault: fault.row))
+    return list(chosen.values())
 
 
 def read_actions(content: bytes) -> ActionFile:

@@ -28,6 +28,10 @@ class Fault:
     expected: str
     got: str
 
+    def as_json(self) -> dict[str, object]:
+        """The form in a problem document."""
+        return {"row": self.row, "column": self.column, "expected": self.expected, "got": self.got[:200]}
+
     def __str__(self) -> str:
         return f"row {self.row}, {self.column}: expected {self.expected}, got {self.got[:_SHOWN]!r}"
 

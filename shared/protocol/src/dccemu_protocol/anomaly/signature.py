@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..errors import ProtocolError
-from ..pki import SmkiCertificate, parse_serial, serial_text
+from ..pki import RemotePartyRole, SmkiCertificate, parse_serial, serial_text
 from .layout import SOURCE
 
+SIGNER_ROLES = frozenset({RemotePartyRole.FILE_SIGNING.value})
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
 
 
@@ -100,3 +101,29 @@ def verify_file(file: SignedFile, certificate: SmkiCertificate) -> bytes:
         detail = f"the signature does not verify with certificate {serial_text(file.serial)}"
         raise ProtocolError("FILE_SIGNATURE", detail, source=SOURCE) from None
     return file.content
+
+
+def prove_file(file: SignedFile, signer: SmkiCertificate | None, rely_on: Callable[[SmkiCertificate], None]) -> str:
+    """Check certificate and signature of a file and give the User ID that signed it.
+
+    Parameters
+    ----------
+    signer
+        What the repository holds under the file's issuer and serial number.
+    rely_on
+        Checks the path of a certificate of role 136 for digital signatures, validity and revocation; raises.
+
+    Raises
+    ------
+    ProtocolError
+        ``FILE_SIGNER`` or ``FILE_SIGNATURE``.
+    """
+    if signer is None or signer.eui is None:
+        detail = f"certificate {serial_text(file.serial)} of {file.issuer[:80]} is not known"
+        raise ProtocolError("FILE_SIGNER", detail, source=SOURCE)
+    try:
+        rely_on(signer)
+    except ProtocolError as error:
+        raise ProtocolError("FILE_SIGNER", f"{error.rule}: {error.detail}", source=SOURCE) from None
+    verify_file(file, signer)
+    return str(signer.eui)
