@@ -13,20 +13,24 @@ from fastapi import FastAPI
 
 from dccemu_contracts.alerts import DccAlertOrder
 from dccemu_contracts.device_index import DeviceIndex
+from dccemu_contracts.firmware import FirmwareDistribution
 from dccemu_contracts.inventory import (
     CommandOutcome,
     DeviceFact,
     InventoryReply,
     InventoryRequest,
     PartyFact,
+    ProductFact,
     RegistrationFact,
 )
 from dccemu_contracts.topics import (
     GATEWAY_ALERTS,
     INVENTORY_DEVICES,
     INVENTORY_PARTIES,
+    INVENTORY_PRODUCTS,
     INVENTORY_REGISTRATIONS,
     INVENTORY_REPLIES,
+    SM_WAN_DISTRIBUTIONS,
 )
 from dccemu_inventory.bootstrap import build
 from dccemu_inventory.settings import Settings
@@ -51,6 +55,8 @@ class Inventory:
         self.parties: dict[str, PartyFact] = {}
         self.replies: dict[str, InventoryReply] = {}
         self.alerts: list[DccAlertOrder] = []
+        self.orders: list[FirmwareDistribution] = []
+        self.products: dict[str, ProductFact] = {}
         self.scenario = SCENARIOS / "rtds.yaml"
         self._number = 0
         self._ears: list[Any] = []
@@ -84,7 +90,17 @@ class Inventory:
         async def alerts(batch: Sequence[Message]) -> None:
             self.alerts += [DccAlertOrder.from_bytes(message.value) for message in batch]
 
+        async def orders(batch: Sequence[Message]) -> None:
+            self.orders += [FirmwareDistribution.from_bytes(message.value) for message in batch]
+
+        async def products(batch: Sequence[Message]) -> None:
+            for message in batch:
+                product = ProductFact.from_bytes(message.value)
+                self.products[product.key] = product
+
         bus = self.runtime.bus
+        self._ears.append(await bus.subscribe([SM_WAN_DISTRIBUTIONS.name], "sm-wan", orders))
+        self._ears.append(await bus.subscribe([INVENTORY_PRODUCTS.name], "test", products, replay=True))
         self._ears.append(await bus.subscribe([INVENTORY_DEVICES.name], "test", devices, replay=True))
         self._ears.append(await bus.subscribe([INVENTORY_REGISTRATIONS.name], "test", points, replay=True))
         self._ears.append(await bus.subscribe([INVENTORY_PARTIES.name], "test", parties, replay=True))

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from dccemu_contracts.firmware import FirmwareReport
 from dccemu_contracts.inventory import CommandOutcome, InventoryRequest
 from dccemu_contracts.scenario import Scenario, parse_scenario
-from dccemu_contracts.topics import INVENTORY_DEVICES, INVENTORY_PARTIES, INVENTORY_REGISTRATIONS
+from dccemu_contracts.topics import (
+    INVENTORY_DEVICES,
+    INVENTORY_PARTIES,
+    INVENTORY_PRODUCTS,
+    INVENTORY_REGISTRATIONS,
+)
 from dccemu_runtime.consumers import Consumer
 from dccemu_runtime.database import Database
 from dccemu_runtime.journal import Journal
@@ -27,6 +33,7 @@ from .usecases.answers import Answers
 from .usecases.dcc import DccParties
 from .usecases.documents import Documents
 from .usecases.feeds import Feeds
+from .usecases.hub_firmware import HubFirmware
 from .usecases.hubs import Hubs
 from .usecases.parties import Parties
 from .usecases.products import Products
@@ -76,6 +83,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     feeds = Feeds(database, records, clock, entropy, check_digits=settings.check_digits)
     hubs = Hubs(database, records, dcc, clock, certificates.has)
     products = Products(database, records, clock)
+    hub_firmware = HubFirmware(database, records, outbox, journal, clock, entropy)
     parties = Parties(database, records, clock, entropy, settings.registry_entry)
     settling = Settling(database, settings.admin_grace_seconds)
     admin = admin_routes(views, administration, seeding, clock, settling)
@@ -83,10 +91,11 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     market.include_router(admin)
     market.include_router(party_routes(parties, views, settling))
     market.include_router(registration_routes(feeds, Documents(database, clock), views, settling))
-    market.include_router(product_routes(products, hubs, views, clock, settling))
+    market.include_router(product_routes(products, hubs, hub_firmware, views, clock, settling))
     consumer = Consumer(runtime.bus, database, NAME)
     consumer.on(InventoryRequest, requests.carry_out)
     consumer.on(CommandOutcome, answers.apply)
+    consumer.on(FirmwareReport, hub_firmware.hear)
     owner = Owner(
         runtime.bus,
         NAME,
@@ -94,6 +103,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
             INVENTORY_DEVICES: records.all_devices,
             INVENTORY_REGISTRATIONS: records.all_points,
             INVENTORY_PARTIES: records.all_parties,
+            INVENTORY_PRODUCTS: lambda: records.product_rows.all_products(clock.now()),
         },
     )
     service = Service(

@@ -13,6 +13,9 @@ class Settings(ServiceSettings):
     model_config = prefix("inventory")
 
     port: int = Field(default=8084, ge=0, le=65535, description="inventory and registration interfaces; 0: a free one")
+    max_body_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1024, description="largest request body; a hub's firmware image in base64 is one"
+    )
     registry_entry: str = Field(
         default="90B3D51F3", description="the 36-bit IEEE registry entry from which User IDs and DCC IDs are given out"
     )

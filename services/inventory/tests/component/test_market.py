@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 import pytest_asyncio
 
 from dccemu_contracts.entitlement import holder
+from dccemu_contracts.firmware import FirmwareReport
+from dccemu_protocol.gbcs import firmware
+from dccemu_runtime.outbox import message_of
 
 SUPPLIER, SECOND, NETWORK = "90-B3-D5-1F-30-01-00-00", "90-B3-D5-1F-30-03-00-00", "90-B3-D5-1F-30-02-00-00"
 OTHER = "00-DB-12-34-56-78-00-04"
@@ -226,10 +230,13 @@ async def test_a_model_off_the_list_suspends_and_back_on_it_restores(inventory: 
     assert [entry["new"] for entry in history] == ["Commissioned", "Suspended", "Commissioned"]
 
 
+HUB_IMAGE = firmware.build(b"hub software", "00009002")
+HUB_HASH = firmware.decode(HUB_IMAGE, signed=False).digest
 LIST = (
     "device_type,manufacturer,model,firmware_version,smets_chts_version,gbcs_version,image_hash,status\n"
     "ESME,AB01,010A030B,0002012F,SMETS V1.58,4.3,,Active\n"
-    "CHF,106C,433100AC,00009002,CHTS V1.4,4.3,,Active\nGPF,106C,433100AC,00009002,CHTS V1.4,4.3,,Active\n"
+    f"CHF,106C,433100AC,00009002,CHTS V1.4,4.3,{HUB_HASH},Active\n"
+    f"GPF,106C,433100AC,00009002,CHTS V1.4,4.3,{HUB_HASH},Active\n"
 )
 
 
@@ -244,9 +251,28 @@ async def test_a_new_issue_of_the_list_moves_devices_and_the_dcc_upgrades_a_hub(
         "Suspended",
         "Commissioned",
     )
-    await inventory.http.post(f"/admin/inventory/hubs/{CHF}/firmware", json={"version": "00009002"})
+    url, image = f"/admin/inventory/hubs/{CHF}/firmware", base64.b64encode(HUB_IMAGE).decode()
+    wrong = base64.b64encode(firmware.build(b"another", "00009002")).decode()
+    refused = await inventory.http.post(url, json={"version": "00009002", "image": wrong})
+    unlisted = await inventory.http.post(url, json={"version": "00009003", "image": image})
+    assert (refused.json()["code"], unlisted.json()["code"]) == ("FIRMWARE_HASH", "FIRMWARE_VERSION")
+    sent = await inventory.http.post(url, json={"version": "00009002", "image": image})
+    assert sent.status_code == 202
+    await inventory.eventually(lambda: len(inventory.orders) == 1)
+    assert (inventory.orders[0].device, inventory.status(CHF)) == (CHF, "Suspended")
+    report = FirmwareReport(
+        id="report",
+        at=inventory.runtime.clock.now(),
+        device=CHF,
+        hub=CHF,
+        stage="activated",
+        success=True,
+        version="00009002",
+    )
+    await inventory.runtime.bus.publish([message_of(report)])
     await inventory.eventually(lambda: inventory.status(GPF) == "Commissioned")
     assert (inventory.status(CHF), inventory.device(GPF).firmware_version) == ("Commissioned", "00009002")
+    await inventory.eventually(lambda: [one.recipients for one in inventory.alerts_of("N63")] == [(SUPPLIER,)])
     bad = await inventory.http.post("/admin/inventory/products", content=LIST + "TV,A,B,C,,,,Active\n", headers=headers)
     assert (bad.status_code, bad.json()["place"]) == (422, "line 5")
 

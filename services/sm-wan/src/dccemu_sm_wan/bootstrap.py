@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dccemu_contracts.firmware import FirmwareDistribution, FirmwarePiece
 from dccemu_contracts.inventory import DeviceFact
 from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_contracts.smki import CertificateFact
@@ -12,12 +13,14 @@ from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.projections import Projection
 from dccemu_runtime.service import Component, Listener, Runtime, Service
 
+from .adapters.distributions import DistributionStore
 from .adapters.store import Store
 from .entrypoints import admin, http
 from .entrypoints.consumers import DeviceConsumer
 from .settings import Settings
 from .usecases.administration import OUTAGE, Administration
 from .usecases.agenda import Agenda
+from .usecases.distribution import FIRMWARE, DistributeFirmware
 from .usecases.enrolment import Enrolment
 from .usecases.fleet import INSTRUCTION, Fleet
 from .usecases.instructions import Instructions
@@ -71,12 +74,14 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     certificates = Projection(CertificateFact, database, bus, clock, entropy, requester=NAME)
     enrolment = Enrolment(fleet, certificates)
     receive = Receive(fleet, journal, runtime.faults, whitelist_enforced=settings.whitelist_enforced)
+    firmware = DistributeFirmware(fleet, DistributionStore(database), journal, runtime.faults, settings.pace())
     administration, joining = Administration(fleet), Joining(fleet)
     fleet.on_change(lambda device, changes: joining.look(device) if LOG in changes else None)
     agenda.on(DELIVERY, receive.arrive)
     agenda.on(INSTRUCTION, Instructions(fleet).fire)
     agenda.on(JOIN, joining.join)
     agenda.on(OUTAGE, administration.outage_lasts)
+    agenda.on(FIRMWARE, firmware.step)
 
     async def begin() -> None:
         await fleet.load()
@@ -84,6 +89,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         await receive.load()
         administration.load()
         joining.load()
+        await firmware.load()
 
     components: list[Component] = [
         _Closing(database, journal),
@@ -95,7 +101,10 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
     if settings.simulate_notified:
         records = Projection(DeviceFact, database, bus, clock, entropy, requester=NAME)
         components += [records, Notified(fleet, enrolment, records, scenario.dcc, dated=dated)]
-    components += [agenda, DeviceConsumer(bus, database, NAME, fleet, receive)]
+    consumer = DeviceConsumer(bus, database, NAME, fleet, receive)
+    consumer.on(FirmwarePiece, firmware.take_piece)
+    consumer.on(FirmwareDistribution, firmware.take_order)
+    components += [agenda, consumer]
     service = Service(
         NAME,
         admin=admin.routes(fleet, administration, receive),

@@ -14,6 +14,7 @@ from .topics import (
     INVENTORY_DEVICES,
     INVENTORY_OUTCOMES,
     INVENTORY_PARTIES,
+    INVENTORY_PRODUCTS,
     INVENTORY_REGISTRATIONS,
     INVENTORY_REPLIES,
     INVENTORY_REQUESTS,
@@ -201,6 +202,34 @@ class PartyFact(Contract):
         return self.party
 
 
+class ProductFact(Contract):
+    """One entry of the Certified Products List (inventory.md section 8).
+
+    ``firmware_version`` is empty for Type 2 Devices. ``image_hash`` is SHA-256 of the Manufacturer Image, hexadecimal.
+    """
+
+    topic: ClassVar[Topic] = INVENTORY_PRODUCTS
+
+    version: int
+    type: str
+    manufacturer: str
+    model: str
+    firmware_version: str = ""
+    gbcs_version: str | None = None
+    image_hash: str | None = None
+    status: Literal["Active", "Cancelled", "Expired", "Withdrawn"] = "Active"
+    removed: bool = False
+
+    @property
+    def key(self) -> str:
+        return product_key(self.type, self.manufacturer, self.model, self.firmware_version)
+
+
+def product_key(device_type: str, manufacturer: str, model: str, firmware_version: str) -> str:
+    """The key of an entry of the Certified Products List."""
+    return "/".join((device_type, manufacturer, model, firmware_version.upper()))
+
+
 class InventoryRequest(Contract):
     """A Non-Device Service Request that the inventory must carry out (8.3, 8.4, 12.1, 12.2, 8.14.1 to 8.14.4).
 
@@ -258,7 +287,7 @@ class CommandOutcome(Contract):
       an element that repeats is a list;
     * ``statuses``: for CS02b the status of each replaced cell in the order of the request's certificates (all 0 if
     absent);
-    * ``firmware_version``: for 11.2, 11.3 and Alert 8F43 what the Device reports;
+    * ``firmware_version``: for 11.2, 11.3, Alerts 8F43, 8F66 (firmware) and 8F8B what the Device reports;
     * ``chf_log_backup`` (Alert 8F12): ``{"extended_pan_id": hex, "devices": [{"device_id": hex, "hashed_tc_link_key":
     hex}]}``;
     * ``gpf_log_backup`` (Alert 8071): ``{"devices": [{"device_id": hex, "type": number}]}``.

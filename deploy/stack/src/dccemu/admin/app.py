@@ -27,6 +27,9 @@ OWNERS: Mapping[str, str] = {
 }
 """First segment below ``/admin`` and the service that answers it."""
 
+_LARGEST_BODY = 16 * 1024 * 1024
+"""Octets; the firmware image of a hub in base64 is the largest thing an operator sends."""
+
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
 
 
@@ -48,7 +51,7 @@ class House(Protocol):
 
 def create(house: House, runtime: Runtime, reset: Callable[[], Awaitable[None]]) -> FastAPI:
     """The admin application; the services' own routes are added by ``mount`` or ``proxy``."""
-    app = applications.create("dccemu admin", unready=house.unready, metrics=REGISTRY)
+    app = applications.create("dccemu admin", unready=house.unready, metrics=REGISTRY, max_body_bytes=_LARGEST_BODY)
     app.include_router(controls.journal_routes(house.journals))
     app.include_router(controls.clock_routes(runtime.clock, runtime.announce_clock))
     app.include_router(controls.fault_routes(runtime.faults, runtime.announce_faults))

@@ -23,7 +23,8 @@ from dccemu_runtime.outbox import Outbox
 
 from ..domain.duties import TERM
 from ..domain.ledger import Ledger
-from ..domain.products import Product, ProductsList
+from ..domain.products import ProductsList
+from .products import ProductRows
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7))"
 _BY_ID = "SELECT body FROM devices WHERE device = ANY($1::text[]) AND NOT removed"
@@ -31,9 +32,6 @@ _BY_HUB = "SELECT body FROM devices WHERE hub = ANY($1::text[]) AND NOT removed"
 _BY_METER = "SELECT body FROM devices WHERE meters && $1::text[] AND NOT removed"
 _BY_MPXN = "SELECT body FROM devices WHERE mpxns && $1::text[] AND NOT removed"
 _POINTS = "SELECT body FROM meter_points WHERE mpxn = ANY($1::text[]) AND NOT removed"
-_PRODUCTS = """
-SELECT type, manufacturer, model, firmware_version, smets_chts_version, gbcs_version, image_hash, status FROM products
-WHERE $1::text[] IS NULL OR model = ANY($1::text[])"""
 _VERSIONS = "SELECT nextval('fact_version') FROM generate_series(1, $1)"
 _PUT_DEVICE = """
 INSERT INTO devices (device, version, removed, type, status, manufacturer, model, firmware_version, hub, meters, mpxns,
@@ -65,6 +63,7 @@ class Records:
     def __init__(self, database: Database, outbox: Outbox, entropy: Entropy) -> None:
         self._database = database
         self._outbox = outbox
+        self.product_rows = ProductRows(database)
         self._entropy = entropy
 
     async def lock(self, connection: PoolConnectionProxy, names: Iterable[str]) -> None:
@@ -100,8 +99,7 @@ class Records:
 
     async def products(self, connection: PoolConnectionProxy, models: Sequence[str] | None = None) -> ProductsList:
         """Fetch the Certified Products List, or its entries of some models."""
-        rows = await connection.fetch(_PRODUCTS, None if models is None else list(models))
-        return ProductsList(Product(*row) for row in rows)
+        return ProductsList(await self.product_rows.listed(connection, None if models is None else list(models)))
 
     async def save(self, connection: PoolConnectionProxy, ledger: Ledger) -> None:
         """Store what a use case changed; its facts and alerts go out with it."""

@@ -97,6 +97,8 @@ products = Table(
     Column("gbcs_version", Text),
     Column("image_hash", Text),
     Column("status", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column("removed", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("type", "manufacturer", "model", "firmware_version"),
 )
 

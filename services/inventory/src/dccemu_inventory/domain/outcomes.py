@@ -180,4 +180,9 @@ _BY_RECOVERY: Mapping[str, Event] = {
     "placed": Event.BROKER_CREDENTIALS_PLACED,
     "done": Event.RECOVERY_DONE,
 }
-_BY_ALERT: Mapping[str, _Act] = {"8F12": _hub_log_saved, "8071": _gpf_log_saved, "8F43": _version_activated}
+_BY_ALERT: Mapping[str, _Act] = {
+    "8F12": _hub_log_saved,
+    "8071": _gpf_log_saved,
+    "8F43": _version_activated,
+    "8F8B": _version_activated,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -16,6 +18,7 @@ from ..domain.products import CPL_STATUSES, Product
 from ..domain.suspensions import RIGHTS
 from ..usecases.documents import Documents
 from ..usecases.feeds import Feeds, described
+from ..usecases.hub_firmware import HubFirmware
 from ..usecases.hubs import Hubs
 from ..usecases.parties import Parties
 from ..usecases.products import Products
@@ -119,7 +122,9 @@ def registration_routes(feeds: Feeds, documents: Documents, views: Views, settli
     return router
 
 
-def product_routes(products: Products, hubs: Hubs, views: Views, clock: Clock, settling: Settling) -> APIRouter:
+def product_routes(
+    products: Products, hubs: Hubs, hub_firmware: HubFirmware, views: Views, clock: Clock, settling: Settling
+) -> APIRouter:
     """Certified Products List, hubs of the DCC, duties."""
     router = APIRouter(prefix=PREFIX, tags=["inventory"], route_class=settling.route_class())
 
@@ -154,9 +159,19 @@ def product_routes(products: Products, hubs: Hubs, views: Views, clock: Clock, s
         fact = await hubs.deliver(values, check_certificates=check_certificates)
         return fact.model_dump(mode="json")
 
-    @router.post("/hubs/{eui}/firmware", summary="The DCC has upgraded a hub's firmware")
-    async def upgrade_hub(eui: str, version: Annotated[str, Body(embed=True)]) -> Json:
-        return (await products.upgrade_hub(eui.upper(), version)).model_dump(mode="json")
+    @router.post(
+        "/hubs/{eui}/firmware",
+        summary="The DCC sends a firmware image (base64) to a hub; CHF and GPF follow when the hub runs it",
+        status_code=202,
+    )
+    async def upgrade_hub(
+        eui: str, version: Annotated[str, Body(embed=True)], image: Annotated[str, Body(embed=True)]
+    ) -> Json:
+        try:
+            octets = base64.b64decode(image, validate=True)
+        except binascii.Error as error:
+            raise ProtocolError("FIRMWARE_IMAGE_SIZE", f"the image is not base64: {error}") from None
+        return (await hub_firmware.order(eui.upper(), version, octets)).model_dump(mode="json")
 
     @router.post("/devices/{eui}/decommission", summary="The DCC decommissions a Device")
     async def decommission(eui: str) -> Json:

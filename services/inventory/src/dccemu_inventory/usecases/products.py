@@ -8,13 +8,11 @@ from collections.abc import Iterable
 
 from asyncpg.pool import PoolConnectionProxy
 
-from dccemu_contracts.inventory import DeviceFact
 from dccemu_protocol.errors import ProtocolError
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
 
 from ..adapters.records import Records
-from ..domain.firmware import version_activated
 from ..domain.ledger import Cause, Ledger
 from ..domain.products import CPL_STATUSES, Product, ProductKey
 from ..domain.suspension import follow_products_list
@@ -30,16 +28,6 @@ COLUMNS = (
     "image_hash",
     "status",
 )
-_ALL = """
-SELECT type, manufacturer, model, firmware_version, smets_chts_version, gbcs_version, image_hash, status
-FROM products"""
-_PUT = """
-INSERT INTO products (type, manufacturer, model, firmware_version, smets_chts_version, gbcs_version, image_hash, status)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (type, manufacturer, model, firmware_version) DO UPDATE SET
-  smets_chts_version = EXCLUDED.smets_chts_version, gbcs_version = EXCLUDED.gbcs_version,
-  image_hash = EXCLUDED.image_hash, status = EXCLUDED.status"""
-_DELETE = "DELETE FROM products WHERE type = $1 AND manufacturer = $2 AND model = $3 AND firmware_version = $4"
 _CONCERNED = """
 SELECT device FROM devices WHERE NOT removed AND type = $1 AND manufacturer = $2 AND model = $3
   AND coalesce(upper(firmware_version), '') = $4 ORDER BY device"""
@@ -89,18 +77,19 @@ class Products:
 
     async def list(self) -> list[Product]:
         """Give all entries."""
-        return [Product(*row) for row in await self._database.pool.fetch(f"{_ALL} ORDER BY 1, 2, 3, 4")]
+        return await self._records.product_rows.listed()
 
     async def import_list(self, text: str) -> dict[str, int]:
         """A new issue of the list replaces the old one; entries that are gone suspend their Devices."""
         new = {product.key: product for product in read_list(text)}
         async with self._database.transaction() as connection:
             await connection.execute("LOCK TABLE products IN EXCLUSIVE MODE")
-            old = {product.key: product for product in (Product(*row) for row in await connection.fetch(_ALL))}
+            rows, now = self._records.product_rows, self._clock.now()
+            old = {product.key: product for product in await rows.listed(connection)}
             gone = [key for key in old if key not in new]
-            await connection.executemany(_DELETE, gone)
             changed = [product for key, product in new.items() if old.get(key) != product]
-            await self._put(connection, changed)
+            facts = [*await rows.remove(connection, gone, now), *await rows.put(connection, changed, now)]
+            await self._records.publish(connection, facts)
             concerned = [*gone, *(product.key for product in changed)]
             devices = await self._follow(connection, concerned, "Certified Products List imported")
         return {"entries": len(new), "changed": len(changed), "removed": len(gone), "devices": devices}
@@ -108,38 +97,9 @@ class Products:
     async def put(self, product: Product) -> int:
         """Make or change one entry; gives the number of Devices that followed."""
         async with self._database.transaction() as connection:
-            await self._put(connection, [product])
+            facts = await self._records.product_rows.put(connection, [product], self._clock.now())
+            await self._records.publish(connection, facts)
             return await self._follow(connection, [product.key], "Certified Products List entry changed")
-
-    async def upgrade_hub(self, eui: str, version: str) -> DeviceFact:
-        """The DCC has upgraded a hub: CHF and GPF take the version together, also out of suspension (C22).
-
-        Raises
-        ------
-        ProtocolError
-            ``UNKNOWN_DEVICE`` or ``INVENTORY_DEVICE_TYPE``.
-        """
-        async with self._database.transaction() as connection:
-            index = await self._records.load(connection, [eui])
-            ledger = Ledger(index, self._clock.now(), Cause("hub firmware upgraded by the DCC"))
-            hub = ledger.require(eui)
-            if hub.type != "CHF":
-                raise ProtocolError("INVENTORY_DEVICE_TYPE", f"{eui} is a {hub.type}, not a CHF")
-            version_activated(ledger, hub, version, await self._records.products(connection))
-            await self._records.save(connection, ledger)
-        found = index.device(eui)
-        assert found is not None
-        return found
-
-    async def _put(self, connection: PoolConnectionProxy, products: Iterable[Product]) -> None:
-        rows = [
-            (
-                *(one.device_type, one.manufacturer, one.model, one.firmware_version),
-                *(one.smets_chts_version, one.gbcs_version, one.image_hash, one.status),
-            )
-            for one in products
-        ]
-        await connection.executemany(_PUT, rows)
 
     async def _follow(self, connection: PoolConnectionProxy, keys: Iterable[ProductKey], cause: str) -> int:
         products = await self._records.products(connection)

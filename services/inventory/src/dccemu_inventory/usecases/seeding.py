@@ -16,14 +16,12 @@ from dccemu_runtime.database import Database
 
 from ..adapters.records import Records
 from ..adapters.tables import TABLES
+from ..domain.products import Product
 from ..domain.transitions import NEW, NO_STATUS
 from .dcc import DccParties
 
 _SEEDED = "SELECT value FROM notes WHERE name = 'scenario'"
 _NOTE = "INSERT INTO notes (name, value) VALUES ($1, $2::jsonb) ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value"
-_PRODUCT = """
-INSERT INTO products (type, manufacturer, model, firmware_version, smets_chts_version, gbcs_version, image_hash, status)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 _AREA = """
 INSERT INTO wan_areas (post_code, region, covered, available_from, technology, addresses)
 VALUES ($1, $2, $3, $4, $5, $6)"""
@@ -76,8 +74,11 @@ class Seeding:
             rows = await connection.fetch(f"SELECT body FROM {table} WHERE NOT removed")  # noqa: S608 - own names
             facts = [model.from_bytes(row[0].encode()).model_copy(update={"removed": True}) for row in rows]
             gone += await self._save(connection, facts)
+        products = self._records.product_rows
+        listed = [product.key for product in await products.listed(connection)]
+        gone += await products.remove(connection, listed, self._clock.now())
         for table in TABLES:
-            if table not in _TOMBSTONES:
+            if table not in _TOMBSTONES and table != "products":
                 await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - own names
         return gone
 
@@ -91,16 +92,14 @@ class Seeding:
 
     async def _fill(self, connection: PoolConnectionProxy, scenario: Scenario) -> list[Contract]:
         now = self._clock.now()
-        await connection.executemany(
-            _PRODUCT,
-            [
-                (
-                    *(p.type, p.manufacturer, p.model, (p.firmware_version or "").upper()),
-                    *(p.smets_chts_version, p.gbcs_version, p.image_hash, p.status),
-                )
-                for p in scenario.products
-            ],
-        )
+        listed = [
+            Product(
+                *(p.type, p.manufacturer, p.model, (p.firmware_version or "").upper()),
+                *(p.smets_chts_version, p.gbcs_version, p.image_hash, p.status),
+            )
+            for p in scenario.products
+        ]
+        products = await self._records.product_rows.put(connection, listed, now)
         await connection.executemany(
             _AREA,
             [
@@ -129,7 +128,7 @@ class Seeding:
             _HISTORY, [(device.device, NEW, device.status or NO_STATUS, now, cause) for device in recorded]
         )
         await connection.execute(_NOTE, "scenario", json.dumps(scenario.name))
-        return facts
+        return [*products, *facts]
 
     def _party(self, party: ScenarioParty) -> PartyFact:
         users = tuple(
