@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from dccemu_contracts.alerts import DccAlertOrder
 from dccemu_contracts.cos import CosDecision
-from dccemu_contracts.inventory import DeviceFact, InventoryReply, PartyFact, RegistrationFact
+from dccemu_contracts.firmware import FirmwareReport
+from dccemu_contracts.inventory import DeviceFact, InventoryReply, PartyFact, ProductFact, RegistrationFact
 from dccemu_contracts.smki import CertificateFact, RevocationFact
 from dccemu_contracts.wan import DeviceMessage
 from dccemu_protocol.duis import validate
@@ -27,6 +28,7 @@ from .adapters.connections import Connections
 from .adapters.counters import RoleCounter
 from .adapters.courier import Courier, Pauses
 from .adapters.directory import FactsDirectory
+from .adapters.distributions import Distributions
 from .adapters.operations import Delivery, DeliveryRows
 from .adapters.own_keys import OwnKeys
 from .adapters.receivers import Receivers
@@ -41,6 +43,8 @@ from .usecases.anomaly import Detection
 from .usecases.anomaly_files import AnomalyFiles
 from .usecases.change_of_supplier import ChangeOfSupplier
 from .usecases.expire import Expire
+from .usecases.firmware import UpdateFirmware
+from .usecases.firmware_alerts import FirmwareAlerts
 from .usecases.followers import Followers
 from .usecases.gateway import Gateway
 from .usecases.history import History
@@ -117,14 +121,16 @@ def _projections(
     devices = Projection(DeviceFact, *means, requester=NAME, shelf=directory.devices)
     registrations = Projection(RegistrationFact, *means, requester=NAME, shelf=directory.registrations)
     certificates = Projection(CertificateFact, *means, requester=NAME)
+    products = Projection(ProductFact, *means, requester=NAME)
     revocations = Projection(RevocationFact, *means, requester=NAME)
     parties.on_change(directory.learn_party)
     devices.on_change(directory.learn_device)
     registrations.on_change(directory.learn_registration)
+    products.on_change(directory.learn_product)
     certificates.on_change(directory.learn_certificate)
     certificates.on_change(keys.learn_certificate)
     revocations.on_change(directory.learn_revocation)
-    return parties, [parties, devices, registrations, certificates, revocations]
+    return parties, [parties, devices, registrations, products, certificates, revocations]
 
 
 async def build(settings: Settings, runtime: Runtime) -> Service:
@@ -184,11 +190,14 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         followers=followers,
         validate=validate if settings.duis_schema is None else official_schema.both(validate, settings.duis_schema),
     )
-    alerts = Alerts(gateway)
+    distributions = Distributions(database)
+    directory.open_distributions = distributions.open
+    firmware = UpdateFirmware(gateway, distributions)
+    alerts = Alerts(gateway, FirmwareAlerts(gateway, distributions))
     respond = Respond(gateway, alerts)
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
-    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send))
+    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware)
     change_of_supplier = ChangeOfSupplier(gateway, hold)
     hold.connect(send.prepare, send.released, change_of_supplier.hand_over)
     anomaly_rows = AnomalyRows(database)
@@ -203,6 +212,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     consumer.on_fast(DeviceMessage, respond)
     consumer.on_fast(InventoryReply, non_device.hear)
     consumer.on_fast(DccAlertOrder, alerts.order)
+    consumer.on_fast(FirmwareReport, firmware.hear)
     consumer.on(CosDecision, change_of_supplier.decide)
     parties, projections = _projections(runtime, database, directory, keys)
 
@@ -237,6 +247,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
             courier,
             expire,
             followers,
+            distributions,
             timers,
             consumer,
         ],

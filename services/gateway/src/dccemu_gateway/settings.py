@@ -57,6 +57,9 @@ class Settings(ServiceSettings):
     quarantine_days: float = Field(
         default=7, gt=0, description="a quarantined request that its User neither releases nor deletes ends then: E54"
     )
+    firmware_wait_seconds: float = Field(
+        default=604_800, gt=0, description="a firmware distribution that has not ended by then has failed: N18"
+    )
     inventory_deadline_seconds: float = Field(
         default=2.5, gt=0, description="wait for the inventory's answer to a Non-Device request, real time"
     )

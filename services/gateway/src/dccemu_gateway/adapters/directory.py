@@ -14,7 +14,7 @@ import structlog
 
 from dccemu_contracts import entitlement
 from dccemu_contracts.device_index import DeviceIndex, InventoryKey
-from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact, UserFact
+from dccemu_contracts.inventory import DeviceFact, PartyFact, ProductFact, RegistrationFact, UserFact
 from dccemu_contracts.shelf import Shelf
 from dccemu_contracts.smki import CertificateFact, RevocationFact
 from dccemu_protocol.errors import ProtocolError
@@ -23,6 +23,7 @@ from dccemu_protocol.pki import SmkiCertificate, TrustStore, Usage, check_path, 
 from dccemu_protocol.xmldsig import name_key
 
 from ..domain.directory import User
+from ..domain.firmware import OpenDistributions
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,8 @@ class FactsDirectory:
         self.registrations = Shelf(RegistrationFact)
         self.index = DeviceIndex(self.devices, self.registrations)
         self.store = TrustStore()
+        self.open_distributions: OpenDistributions = {}
+        self._products: dict[str, dict[str, ProductFact]] = {}
         self._users: dict[str, User] = {}
         self._users_of: dict[str, tuple[str, ...]] = {}
         self._by_name: dict[tuple[object, int], _Held] = {}
@@ -73,6 +76,14 @@ class FactsDirectory:
         self._users_of[fact.party] = tuple(user.user for user in fact.users)
         for user in fact.users:
             self._users[user.user] = _user(fact.party, user)
+
+    def learn_product(self, _old: ProductFact | None, fact: ProductFact) -> None:
+        """Take an entry of the Certified Products List."""
+        entries = self._products.setdefault(fact.firmware_version, {})
+        if fact.removed:
+            entries.pop(fact.key, None)
+        else:
+            entries[fact.key] = fact
 
     def learn_certificate(self, _old: CertificateFact | None, fact: CertificateFact) -> None:
         """Take a certificate of the repository."""
@@ -129,6 +140,9 @@ class FactsDirectory:
         self, user: str, roles: tuple[str, ...], device: DeviceFact, start: datetime, end: datetime
     ) -> bool:
         return entitlement.entitled_throughout(user, roles, device, self.index, start, end)
+
+    def products(self, firmware_version: str) -> Sequence[ProductFact]:
+        return list(self._products.get(firmware_version, {}).values())
 
     def read_inventory(self, key: InventoryKey) -> tuple[DeviceFact, ...]:
         return self.index.read(key)

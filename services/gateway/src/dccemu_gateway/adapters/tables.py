@@ -12,6 +12,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -132,6 +133,20 @@ schedules = Table(
     Column("details", JSONB, nullable=False),
     Column("created_at", _TIME, nullable=False),
     Index("schedules_owner", "user_", "device"),
+)
+
+#: Firmware distributions by 11.1 and 11.4: one row for each Device of a request.
+firmware_distributions = Table(
+    "firmware_distributions",
+    metadata,
+    Column("request_id", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("opened_at", _TIME, nullable=False),
+    PrimaryKeyConstraint("request_id", "device"),
+    Index("firmware_distributions_device", "device", "opened_at"),
 )
 
 #: Counters of the DCC's own roles, given out in blocks.

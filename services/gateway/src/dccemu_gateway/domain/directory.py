@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Protocol
 
 from dccemu_contracts.device_index import InventoryKey
-from dccemu_contracts.inventory import DeviceFact, RegistrationFact
+from dccemu_contracts.inventory import DeviceFact, ProductFact, RegistrationFact
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import SmkiCertificate, Usage
+
+from .firmware import OpenDistributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,13 @@ class Directory(Protocol):
         self, user: str, roles: tuple[str, ...], device: DeviceFact, start: datetime, end: datetime
     ) -> bool:
         """Whether registration data entitle a User to a Device on every date of a period."""
+
+    def products(self, firmware_version: str) -> Sequence[ProductFact]:
+        """Entries of the Certified Products List with a firmware version, whatever their status."""
+
+    @property
+    def open_distributions(self) -> OpenDistributions:
+        """Firmware distributions that are open, by Device."""
 
     def read_inventory(self, key: InventoryKey) -> tuple[DeviceFact, ...]:
         """Devices for Read Inventory."""

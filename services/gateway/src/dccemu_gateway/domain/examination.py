@@ -18,6 +18,7 @@ from dccemu_protocol.pki import SmkiCertificate
 
 from .commands import Facts
 from .directory import Directory, User
+from .firmware import FirmwarePlan
 from .policy import Policy
 
 
@@ -74,6 +75,7 @@ class Examination:
     message: GbcsMessage | None = None
     pre_command: PreCommand | None = None
     is_repeat: bool = False
+    firmware: FirmwarePlan | None = None
 
     def find(self, issuer: str, serial: int) -> ec.EllipticCurvePublicKey | None:
         """Serve as the verifier's key source; remembers the certificate for the rules that judge it."""

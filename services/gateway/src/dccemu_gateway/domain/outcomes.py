@@ -7,6 +7,7 @@ Results: DLMS results all 0, ZCL statuses all 0, DER codes 0 (gbcs.md section 9)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from dccemu_protocol.gbcs import alerts, datum, der_types, dlms, gbz, zcl
 from dccemu_protocol.gbcs.envelope import GbcsMessage
@@ -144,14 +145,20 @@ def read_alert(message: GbcsMessage) -> AlertReading:
                 {"device_id": entry.device.hex, "type": int(entry.device_type)} for entry in entries
             ]
             return AlertReading(code, {"gpf_log_backup": {"devices": devices}})
-        case (
-            der_types.FirmwareTransferAlert(alert_code=code)
-            | der_types.FirmwareResultAlert(alert_code=code)
-            | der_types.PlainAlert(alert_code=code)
-        ):
+        case der_types.FirmwareTransferAlert(alert_code=code, time=time, device=device, version=version, code=result):
+            told: dict[str, JsonValue] = {"device": str(device), "transfer": result}
+            return AlertReading(code, {**told, **_versioned(version, time)})
+        case der_types.FirmwareResultAlert(alert_code=code, time=time, version=version, result=result):
+            return AlertReading(code, {"result": result, **_versioned(version, time)})
+        case der_types.PlainAlert(alert_code=code):
             return AlertReading(code, {})
         case _:
             raise GbcsError("GBCS_UNKNOWN", f"{type(payload).__name__} is not an Alert")
+
+
+def _versioned(version: bytes, time: datetime) -> Facts:
+    """A version as the inventory writes it, and a time in the form of the schema."""
+    return {"firmware_version": version.hex().upper(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def _dlms(message: GbcsMessage, alert: alerts.DlmsAlert) -> AlertReading:

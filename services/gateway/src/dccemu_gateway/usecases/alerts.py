@@ -25,33 +25,16 @@ from dccemu_runtime.journal import Entry
 
 from ..domain.commands import Command
 from ..domain.outcomes import FUTURE_DATED, AlertReading
+from .dcc_alerts import dcc_alert
+from .firmware_alerts import NOT_TRANSFERRED, TRANSFERRED, FirmwareAlerts, of_ppmid
 from .gateway import Gateway
 
 log = structlog.get_logger(__name__)
 
 _BEFORE_CONTACT = frozenset({"Pending", "Whitelisted", "InstalledNotCommissioned"})
 _DUAL_BAND = frozenset(range(0x8F20, 0x8F2E))
-READ_ALERTS = frozenset({0x8F12, 0x8071, 0x8F43})
-"""Alerts that change inventory records: hub log, Gas Proxy Function log, new firmware."""
-
-
-def dcc_alert(
-    gateway: Gateway, code: str, name: str, content: Mapping[str, Content], about: str | None, user: str
-) -> Write:
-    """A signed DCC Alert as a row to deliver."""
-    subject = Eui64.parse(about) if about else gateway.keys.broker
-    counter = gateway.alert_counter.take()
-    document = responses.dcc_alert(
-        subject, Eui64.parse(user), counter, code, name, content, gateway.now(), gateway.version_of(user)
-    )
-    return gateway.delivery(
-        user=user,
-        device=str(subject),
-        kind=f"dcc alert {code}",
-        code="I0",
-        document=gateway.keys.signer.sign_canonical(document),
-        response_id=f"{subject}:{user}:{counter}",
-    )
+READ_ALERTS = frozenset({0x8F12, 0x8071, 0x8F43, 0x8F8B})
+"""Alerts that change inventory records: hub log, Gas Proxy Function log, new firmware, that of a PPMID."""
 
 
 def command_failure(gateway: Gateway, code: str, request_id: str, device: str, user: str) -> Write:
@@ -63,8 +46,9 @@ def command_failure(gateway: Gateway, code: str, request_id: str, device: str, u
 class Alerts:
     """Device Alerts on their way to Users, and DCC Alerts that other services order."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, firmware: FirmwareAlerts) -> None:
         self._gateway = gateway
+        self._firmware = firmware
 
     def command_failure(self, code: str, command: Command) -> Write:
         """A CommandFailure Alert about a Command."""
@@ -88,6 +72,7 @@ class Alerts:
             unit.write(self._delivery(message, octets, reading, recipient, fired))
         else:
             unit.write(*self._dcc_alerts(message, reading))
+        self._firmware.note(unit, str(message.originator), reading)
         if reading.code not in READ_ALERTS:
             self.note_contact(unit, message)
         else:
@@ -97,7 +82,7 @@ class Alerts:
                         id=f"alert {message.originator} {message.counter}",
                         at=gateway.now(),
                         device=str(message.originator),
-                        success=True,
+                        success=not reading.facts.get("result"),
                         alert_code=f"{reading.code:04X}",
                         facts=dict(reading.facts),
                     )
@@ -137,21 +122,24 @@ class Alerts:
         )
 
     def _dcc_alerts(self, message: GbcsMessage, reading: AlertReading) -> list[Write]:
-        """Alerts that a PPMID or hub sent to the DCC, told to the Responsible Suppliers (section 17)."""
+        """Alerts that a PPMID or hub sent to the DCC, told to those concerned (section 17)."""
         gateway, device = self._gateway, str(message.originator)
         fact = gateway.directory.device(device)
         if fact is None:
             return []
         code = f"{reading.code:04X}"
+        suppliers = responsible_suppliers(fact, gateway.directory.index, gateway.now())
         if fact.type == "PPMID":
             alert, name = "N33", "PPMIDAlert"
-            content: dict[str, Content] = {"DeviceID": device, "DeviceAlertCode": code}
+            content: Mapping[str, Content] = of_ppmid(device, reading)
         elif fact.type == "CHF" and reading.code in _DUAL_BAND:
             alert, name = "N54", "DualBandCHAlert"
             content = {"CHFDeviceID": device, "DeviceAlertCode": code}
+        elif fact.type == "CHF" and reading.code in (TRANSFERRED, NOT_TRANSFERRED):
+            alert, name = "N61", "CommsHubAlert"
+            content, suppliers = self._firmware.of_hub(fact, reading)
         else:
             return []
-        suppliers = responsible_suppliers(fact, gateway.directory.index, gateway.now())
         return [dcc_alert(gateway, alert, name, content, device, user) for user in sorted(suppliers)]
 
     def _recipient(self, message: GbcsMessage, fired: Command | None) -> str | None:

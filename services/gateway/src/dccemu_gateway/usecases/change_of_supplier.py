@@ -33,8 +33,8 @@ from ..domain.examination import Examination
 from ..domain.interest import instructions_of
 from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance
 from ..domain.rules.table import code_of
-from .alerts import dcc_alert
 from .answers import Reply, acknowledge
+from .dcc_alerts import dcc_alert
 from .gateway import Gateway, execute
 from .hold import Hold
 

@@ -31,6 +31,7 @@ from ..domain.examination import Examination
 from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance
 from ..domain.refusal import Refusal
 from .answers import Reply, acknowledge, result
+from .firmware import UpdateFirmware
 from .gateway import Gateway
 from .history import History
 from .respond import Respond
@@ -44,10 +45,13 @@ _ORIGINAL, _RESPONSE = sr("OriginalRequestID"), sr("DeviceGBCSResponse")
 class NonDevice:
     """The use cases of the Non-Device Service."""
 
-    def __init__(self, gateway: Gateway, history: History, respond: Respond, schedules: Schedules) -> None:
+    def __init__(
+        self, gateway: Gateway, history: History, respond: Respond, schedules: Schedules, firmware: UpdateFirmware
+    ) -> None:
         self._gateway = gateway
         self._history = history
         self._respond = respond
+        self._firmware = firmware
         self._pending: dict[str, asyncio.Future[InventoryReply]] = {}
         self._services: Mapping[str, Callable[[Examination, Write], Awaitable[Reply]]] = {
             "5.1": schedules.create,
@@ -55,6 +59,8 @@ class NonDevice:
             "5.3": schedules.delete,
             "8.2": self._read_inventory,
             "8.13": self._local_response,
+            "11.1": self._update_firmware,
+            "11.4": self._update_firmware,
             **dict.fromkeys(INVENTORY_SERVICES, self._ask_inventory),
         }
 
@@ -65,6 +71,9 @@ class NonDevice:
         if service is None:
             raise ProtocolError("CANNOT_TRANSFORM", f"{srv} is not carried out by this emulator yet")
         return await service(examination, accepted)
+
+    async def _update_firmware(self, examination: Examination, accepted: Write) -> Reply:
+        return await self._firmware.carry_out(examination, accepted, self._accept)
 
     # -- 8.2 -----------------------------------------------------------------------------------------------------------
 

@@ -32,8 +32,8 @@ from ..domain.refusal import Refusal
 from ..domain.rules import RECHECK, run
 from ..domain.schedules import MOST, Schedule
 from ..domain.status import ALLOWED
-from .alerts import dcc_alert
 from .answers import Reply, acknowledge, result
+from .dcc_alerts import dcc_alert
 from .gateway import Gateway, execute
 from .send import Send
 

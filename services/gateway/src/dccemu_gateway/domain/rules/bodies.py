@@ -25,6 +25,7 @@ from dccemu_protocol.pki import SmkiCertificate, Usage, parse
 from ..examination import Examination
 from ..originator import is_known_to
 from ..refusal import Refusal
+from .firmware import update_firmware
 
 _CERTIFICATE_ELEMENTS = {
     sr("DigitalSigningCertificate"): Usage.DIGITAL_SIGNATURE,
@@ -254,6 +255,8 @@ SERVICE_RULES: dict[str, Callable[[Examination], None]] = {
     "6.15.1": _fit_own_role,
     "6.21": _handover,
     "6.23": _change_of_supplier,
+    "11.1": update_firmware,
+    "11.4": update_firmware,
 }
 
 
