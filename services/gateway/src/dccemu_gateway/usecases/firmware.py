@@ -102,7 +102,7 @@ class UpdateFirmware:
     def _entry(self, examination: Examination, plan: FirmwarePlan) -> Entry:
         """Evidence: the image, who takes it, and of each Device left out the rule."""
         checks = [
-            Check(f"24 firmware: {one.cause.value}", False, expected=one.expected, got=f"{one.device}: {one.got}")
+            Check(f"24 service rules: {one.cause.value}", False, expected=one.expected, got=f"{one.device}: {one.got}")
             for one in plan.left_out[:100]
         ]
         return Entry(
