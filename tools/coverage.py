@@ -22,6 +22,9 @@ from dccemu_protocol.gbcs.respond.rules import member
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "coverage.md"
 
+FIRMWARE = frozenset(["11.1", "11.4"])
+"""Non-Device services that end at Devices: CS05b and CS05c, which are no messages of a remote party."""
+
 HEAD = """# Coverage
 
 Made by `tools/coverage.py` from the tables that the code runs on; do not edit.
@@ -104,7 +107,7 @@ def page() -> str:
         variants = ", ".join(str(cv) for cv in service.command_variants)
         rows = served.get(srv, [])
         if not rows:
-            what = "answered by the DCC" if service.non_device else "firmware distribution"
+            what = "firmware distribution" if srv in FIRMWARE else "answered by the DCC"
             lines.append(f"| {srv} | {service.name} | {variants} | | | | {what} |")
         for name, code, devices, behaviour in rows:
             counts[behaviour] = counts.get(behaviour, 0) + 1
