@@ -30,9 +30,15 @@ pytestmark = pytest.mark.asyncio
 async def csp(wan):
     """The SM WAN, with an ear for what the CSP reports."""
     wan.reports = []
+    seen: dict[str, bytes] = {}
 
     async def hear(batch) -> None:
-        wan.reports += [FirmwareReport.from_bytes(message.value) for message in batch]
+        # Each message once, as an inbox takes it; a repeat must be the same octets.
+        for message in batch:
+            known = seen.setdefault(message.id, message.value)
+            assert known == message.value
+            if known is message.value:
+                wan.reports.append(FirmwareReport.from_bytes(message.value))
 
     ear = await wan.runtime.bus.subscribe([topics.SM_WAN_FIRMWARE_REPORTS.name], "gateway", hear)
     yield wan

@@ -26,9 +26,9 @@ from ..domain.anomaly import Breach
 from ..domain.examination import Examination
 from ..domain.lifecycle import REQUEST_LIFE, RequestEvent, RequestState, advance, kind_of
 from ..domain.rules import ANOMALY
-from .alerts import dcc_alert
 from .anomaly import Detection
 from .answers import Reply, acknowledge
+from .dcc_alerts import dcc_alert
 from .gateway import Gateway, execute
 from .hold import Hold
 
