@@ -19,6 +19,7 @@ from dccemu_contracts.envelope import Contract
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
 from dccemu_runtime.database import Database
 from dccemu_runtime.entropy import Entropy
+from dccemu_runtime.groupcommit import upsert
 from dccemu_runtime.outbox import Outbox
 
 from ..domain.duties import TERM
@@ -41,10 +42,11 @@ ON CONFLICT (device) DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDE
   status = EXCLUDED.status, manufacturer = EXCLUDED.manufacturer, model = EXCLUDED.model,
   firmware_version = EXCLUDED.firmware_version, hub = EXCLUDED.hub, meters = EXCLUDED.meters, mpxns = EXCLUDED.mpxns,
   uprn = EXCLUDED.uprn, post_code = EXCLUDED.post_code, body = EXCLUDED.body"""
-_PUT_POINT = """
-INSERT INTO meter_points (mpxn, version, removed, fuel, network, body) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (mpxn) DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDED.removed, fuel = EXCLUDED.fuel,
-  network = EXCLUDED.network, body = EXCLUDED.body"""
+_PUT_POINTS = upsert(
+    "meter_points",
+    {"mpxn": "text", "version": "bigint", "removed": "bool", "fuel": "text", "network": "text", "body": "text"},
+    ("mpxn",),
+)
 _PUT_PARTY = """
 INSERT INTO parties (party, version, removed, body) VALUES ($1, $2, $3, $4)
 ON CONFLICT (party) DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDED.removed, body = EXCLUDED.body"""
@@ -146,7 +148,7 @@ class Records:
         self, connection: PoolConnectionProxy, points: Iterable[RegistrationFact]
     ) -> list[RegistrationFact]:
         """Store meter points under new versions; gives the facts to publish."""
-        changed = list(points)
+        changed = list({point.mpxn: point for point in points}.values())
         versions = await self._versions(connection, len(changed))
         facts = [
             fact.model_copy(update={"version": version, "id": self._entropy.uuid()})
@@ -155,7 +157,8 @@ class Records:
         rows = [
             (fact.mpxn, fact.version, fact.removed, fact.fuel, fact.network, fact.to_bytes().decode()) for fact in facts
         ]
-        await connection.executemany(_PUT_POINT, rows)
+        if rows:
+            await connection.execute(_PUT_POINTS.sql, *(list(column) for column in zip(*rows, strict=True)))
         return facts
 
     async def save_parties(self, connection: PoolConnectionProxy, parties: Iterable[PartyFact]) -> list[PartyFact]:
@@ -173,6 +176,10 @@ class Records:
     async def publish(self, connection: PoolConnectionProxy, facts: Sequence[Contract]) -> None:
         """Put facts into the outbox."""
         await self._send(connection, facts)
+
+    async def publish_alike(self, connection: PoolConnectionProxy, facts: Sequence[Contract]) -> None:
+        """Put many facts of one kind into the outbox."""
+        await self._outbox.copy(connection, facts)
 
     async def _send(self, connection: PoolConnectionProxy, contracts: Sequence[Contract]) -> None:
         if contracts:

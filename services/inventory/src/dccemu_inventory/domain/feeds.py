@@ -1,26 +1,15 @@
-"""Registration Data files: two file forms, one meaning (registration-and-parties.md section 4.3).
-
-Gas style: comma separated, header ``"A00",organisation,"file type",date,time,generation``, trailer ``"Z99",count``.
-Electricity style: ``|`` separated, header ``ZHV|generation|flow|from role|from id|to role|to id|timestamp||||``,
-trailer ``ZPT|generation|count||groups|timestamp``. File type or flow: RDR Refresh File, RDU Update File. Between them
-a record a line, 17 fields in the order of ``FIELDS``.
-
-The official layouts (DTC flows, CSV of the gas industry) are not public to this project: this is its own form.
-"""
+"""Records of Registration Data files (registration-and-parties.md section 4.3): 17 fields as ``FIELDS`` has them."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeVar
 
-from dccemu_protocol.errors import ProtocolError
-
 from .check_digits import is_mpan, is_mprn
+from .feed_files import FileHead, Fuel, RowError, fields_of, records
 
-_SOURCE = "registration-and-parties.md 4.3"
 FIELDS = (
     "action",
     "point",
@@ -41,9 +30,6 @@ FIELDS = (
     "uprn",
 )
 _Value = TypeVar("_Value")
-Fuel = Literal["electricity", "gas"]
-Kind = Literal["refresh", "update"]
-_KINDS: Mapping[str, Kind] = {"RDR": "refresh", "RDU": "update"}
 OBJECTIONS: Mapping[str, Literal["none", "raised", "lifted"]] = {
     "": "none",
     "none": "none",
@@ -51,16 +37,6 @@ OBJECTIONS: Mapping[str, Literal["none", "raised", "lifted"]] = {
     "lifted": "lifted",
 }
 DIRECTIONS: Mapping[str, Literal["import", "export"]] = {"": "import", "import": "import", "export": "export"}
-
-
-@dataclass(frozen=True, slots=True)
-class FileHead:
-    """What the first line of a file says."""
-
-    provider: str
-    generation: int
-    kind: Kind
-    fuel: Fuel
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,74 +63,13 @@ class FeedRow:
     uprn: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """A bad record: rejected alone, listed in the Response File."""
-
-    number: int
-    point: str
-    reason: str
-
-
-def _bad(rule: str, detail: str, place: str = "") -> ProtocolError:
-    return ProtocolError(rule, detail, place=place, source=_SOURCE)
-
-
-def read_head(text: str) -> FileHead:
-    """Read the first line.
-
-    Raises
-    ------
-    ProtocolError
-        ``FEED_HEADER``.
-    """
-    line = text.partition("\n")[0].rstrip("\r")
-    try:
-        if line.startswith("ZHV|"):
-            fields = line.split("|")
-            return FileHead(fields[4], int(fields[1]), _KINDS[fields[2]], "electricity")
-        fields = next(csv.reader([line]))
-        if fields[0] != "A00":
-            raise ValueError(fields[0])
-        return FileHead(fields[1], int(fields[5]), _KINDS[fields[2]], "gas")
-    except (ValueError, KeyError, IndexError, StopIteration) as error:
-        raise _bad("FEED_HEADER", f"the first line {line[:60]!r} is not a header: {error!r}", "line 1") from None
-
-
-def check_count(text: str, head: FileHead) -> int:
-    """Compare the number of records with the trailer.
-
-    Raises
-    ------
-    ProtocolError
-        ``FEED_TRAILER`` or ``FEED_COUNT``.
-    """
-    lines = text.rstrip("\r\n").split("\n")
-    line = lines[-1].rstrip("\r")
-    try:
-        if head.fuel == "electricity":
-            fields = line.split("|")
-            declared = int(fields[2]) if fields[0] == "ZPT" else None
-        else:
-            fields = next(csv.reader([line]))
-            declared = int(fields[1]) if fields[0] == "Z99" else None
-    except (ValueError, IndexError, StopIteration):
-        declared = None
-    if declared is None or len(lines) < 2:
-        raise _bad("FEED_TRAILER", f"the last line {line[:60]!r} is not a trailer", f"line {len(lines)}")
-    if declared != len(lines) - 2:
-        raise _bad("FEED_COUNT", f"the trailer counts {declared} records, the file has {len(lines) - 2}")
-    return declared
-
-
 def read_rows(text: str, head: FileHead, *, check_digits: bool) -> Iterator[FeedRow | RowError]:
     """Read the records one by one; a bad one is given as a RowError."""
-    lines = text.rstrip("\r\n").split("\n")[1:-1]
-    split = (line.rstrip("\r").split("|") for line in lines)
-    rows: Iterator[list[str]] = split if head.fuel == "electricity" else csv.reader(lines)
-    for number, fields in enumerate(rows, start=2):
-        values = dict(zip(FIELDS, fields, strict=False))
+    for number, line in enumerate(records(text), start=2):
+        values: Mapping[str, str] = {}
         try:
+            fields = fields_of(line, head.fuel)
+            values = dict(zip(FIELDS, fields, strict=False))
             if len(fields) != len(FIELDS):
                 raise ValueError(f"{len(fields)} fields, not {len(FIELDS)}")
             yield _row(number, values, head.fuel, check_digits=check_digits)
@@ -225,13 +140,3 @@ def _of(choices: Mapping[str, _Value], values: Mapping[str, str], name: str) -> 
     if values[name] not in choices:
         raise ValueError(f"{name} {values[name][:20]!r} is not one of {', '.join(filter(None, choices))}")
     return choices[values[name]]
-
-
-def response_file(head: FileHead, status: str, accepted: int, errors: list[RowError], detail: str = "") -> str:
-    """Write the Response File of one file: gas style, an ``E01`` line for each rejected record."""
-    lines = [f'"R00",{head.provider},"{head.kind}",{head.generation:06d},"{status}"']
-    if detail:
-        lines.append(f'"E00","{detail.replace(chr(34), chr(39))}"')
-    lines += [f'"E01",{row.number},{row.point[:13]},"{row.reason.replace(chr(34), chr(39))}"' for row in errors]
-    lines.append(f'"R99",{accepted},{len(errors)}')
-    return "\n".join(lines) + "\n"

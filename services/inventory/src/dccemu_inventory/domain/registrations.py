@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal
 
 from dccemu_contracts.inventory import RegistrationFact, RoleSpan
 
-from .feeds import FeedRow, Fuel
+from .feed_files import Fuel
+from .feeds import FeedRow
 
 RegisteredRole = Literal["IS", "ES", "GS", "ED", "GT", "RSA"]
 UserOf = Callable[[str, str], str]
@@ -71,15 +73,7 @@ def apply_row(
 
 def _supplier(row: FeedRow, role: RegisteredRole, user_of: UserOf) -> RoleSpan:
     # An objection that is raised and not lifted holds the change of registered person up (section 4.2).
-    return RoleSpan(
-        role=role,
-        user=user_of(row.supplier, role),
-        effective_from=row.effective_from,
-        effective_to=row.effective_to,
-        cancelled=row.objection == "raised",
-        participant=row.supplier,
-        objection=row.objection,
-    )
+    return _span(role, user_of(row.supplier, role), row.effective_from, row.effective_to, row.supplier, row.objection)
 
 
 def _with(
@@ -93,11 +87,25 @@ def _with(
         rest = [span for span in spans if span.role != role]
     else:
         rest = [span for span in spans if not (span.role == role and span.effective_from == since)]
-    span = RoleSpan(
+    return [*rest, _span(role, user_of(participant, role), since, until, participant, "none")]
+
+
+@lru_cache(maxsize=4096)
+def _span(
+    role: RegisteredRole,
+    user: str,
+    since: date,
+    until: date | None,
+    participant: str,
+    objection: Literal["none", "raised", "lifted"],
+) -> RoleSpan:
+    """A span; the same holder from the same day is the same value at very many points."""
+    return RoleSpan(
         role=role,
-        user=user_of(participant, role),
+        user=user,
         effective_from=since,
         effective_to=until,
+        cancelled=objection == "raised",
         participant=participant,
+        objection=objection,
     )
-    return [*rest, span]

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from asyncpg.pool import PoolConnectionProxy
 
@@ -20,10 +21,13 @@ from dccemu_runtime.database import Database
 from dccemu_runtime.entropy import Entropy
 
 from ..adapters.records import Records
-from ..domain.feeds import FeedRow, FileHead, RowError, check_count, read_head, read_rows, response_file
+from ..domain.feed_files import FileHead, RowError, check_count, read_head, response_file
+from ..domain.feeds import FeedRow, read_rows
 from ..domain.registrations import apply_row
 
-CHUNK = 5000
+#: Records that are read and stored at a time: other work of the process gets its turn between two chunks.
+CHUNK = 1000
+_Item = TypeVar("_Item")
 MAX_LISTED = 1000
 _PROVIDER = "SELECT networks FROM providers WHERE provider = $1"
 _LAST = "SELECT max(generation) FROM feeds WHERE provider = $1 AND status <> 'held'"
@@ -78,6 +82,7 @@ class Feeds:
         ProtocolError
             ``FEED_PROVIDER_UNKNOWN``: nobody to answer.
         """
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL has no text with a zero in it
         async with self._database.transaction() as connection:
             await self._records.lock(connection, [f"provider {provider}"])
             networks = await connection.fetchval(_PROVIDER, provider)
@@ -92,7 +97,8 @@ class Feeds:
                 blank = FileHead(provider, 0, "update", "gas")
                 return FeedResult("rejected", 0, 0, response_file(blank, "rejected", 0, [], error.detail))
             result = await self._file(connection, head, text, list(networks))
-            await self._held_ones(connection, head, list(networks))
+            if result.status == "accepted":
+                await self._held_ones(connection, head, list(networks))
         return result
 
     async def _file(
@@ -189,15 +195,15 @@ class Feeds:
                 refreshed.add(row.point)
                 accepted += 1
             await self._store(connection, changed.values())
-        if missing:
-            gone = await connection.fetch(_POINTS, sorted(missing))
+        for names in _chunks(iter(sorted(missing)), CHUNK):
+            gone = await connection.fetch(_POINTS, names)
             facts = [RegistrationFact.from_bytes(found[0].encode()) for found in gone]
             await self._store(connection, [fact.model_copy(update={"removed": True}) for fact in facts])
         return accepted, sorted(errors, key=lambda error: error.number)
 
     async def _store(self, connection: PoolConnectionProxy, facts: Iterable[RegistrationFact]) -> None:
         saved = await self._records.save_points(connection, facts)
-        await self._records.publish(connection, saved)
+        await self._records.publish_alike(connection, saved)
 
 
 class Participants:
@@ -223,8 +229,8 @@ class Participants:
         raise ValueError(f"{party.party} has no User ID as {role}")
 
 
-def _chunks(rows: Iterator[FeedRow | RowError], size: int) -> Iterator[list[FeedRow | RowError]]:
-    while chunk := list(islice(rows, size)):
+def _chunks(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    while chunk := list(islice(items, size)):
         yield chunk
 
 
