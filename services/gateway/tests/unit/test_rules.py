@@ -92,6 +92,7 @@ EXAMPLES = (
     ("Whitelisted", "4.1.1", 1, False),
     ("Whitelisted", "6.2.4", 1, True),
     ("InstalledNotCommissioned", "8.7.2", 1, True),
+    ("InstalledNotCommissioned", "8.12.2", 1, True),
     ("Commissioned", "4.1.1", 1, True),
     ("Suspended", "11.3", 5, True),
     ("Suspended", "4.1.1", 1, False),

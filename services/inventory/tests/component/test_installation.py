@@ -189,13 +189,15 @@ async def test_a_replacement_hub_takes_everything_over(inventory: Any, points: d
     assert [inventory.device(eui).hub for eui in (ESME, GSME, PPMID, HCALCS, IHD)] == [HUB2] * 5
     assert [inventory.status(eui) for eui in (HUB, GPF, HUB2)] == ["Decommissioned", "Decommissioned", "Commissioned"]
     assert inventory.device(HUB2).chf_log_backup == backup
-    await inventory.tell(GPF2, "8.12.2", request={"OldGPFID": GPF})
+    await inventory.tell(GPF2, "8.12.2", user=GAS, request={"OldGPFID": GPF})
     assert GPF2 in inventory.device(PPMID).meters
     assert GPF not in inventory.device(PPMID).meters
     await inventory.tell(GSME, "8.7.2", user=GAS, request={"OtherDeviceID": GPF2})
     assert (inventory.status(GPF2), inventory.device(GSME).gpf) == ("Commissioned", GPF2)
     await inventory.eventually(lambda: inventory.alerts_of("N30") and inventory.alerts_of("N31"))
+    # Each time the Supplier on the hub that did not ask is told.
     assert inventory.alerts_of("N30")[0].recipients == (GAS,)
+    assert inventory.alerts_of("N31")[0].recipients == (SUPPLIER,)
     assert inventory.alerts_of("N30")[0].body["CHFDeviceLog"] == {
         "OldCHFDeviceID": HUB,
         "NewCHFDeviceID": HUB2,

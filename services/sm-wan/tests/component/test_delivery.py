@@ -65,6 +65,19 @@ async def test_a_device_behind_a_hub_without_wan_is_reported_undelivered(wan, ev
 
 
 @pytest.mark.asyncio
+async def test_alerts_from_behind_a_hub_without_wan_do_not_arrive(wan, eventually):
+    await wan.admin.put(f"/admin/devices/{CHF}", json={"reachable": False})
+    unheard = (await wan.admin.post(f"/admin/devices/{ESME}/alerts", json={"code": "8F3E"})).json()["counter"]
+    await wan.admin.put(f"/admin/devices/{CHF}", json={"reachable": True})
+
+    heard = (await wan.admin.post(f"/admin/devices/{ESME}/alerts", json={"code": "8F3E"})).json()["counter"]
+
+    await eventually(lambda: wan.alerts())
+    assert [alert.counter for alert in wan.alerts()] == [heard]
+    assert heard > unheard
+
+
+@pytest.mark.asyncio
 async def test_a_silent_device_says_nothing(wan, eventually):
     await wan.admin.put(f"/admin/devices/{ESME}", json={"silent": True})
 

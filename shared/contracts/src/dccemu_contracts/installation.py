@@ -209,8 +209,18 @@ def _restore_hub(request: InstallationRequest) -> None:
         raise _refuse("RESTORE_OLD_HUB", f"{request.content.get('OldCHFID')} is no other hub", "OldCHFID")
     if new.status not in ("Commissioned", "InstalledNotCommissioned"):
         raise _refuse("RESTORE_NEW_HUB", f"{new.device} is {new.status}", source="inventory.md 10")
+    _check_own(request, old)
     if old.chf_log_backup is None:
         raise _refuse("RESTORE_NO_HUB_BACKUP", f"no log of {old.device} was backed up", "OldCHFID")
+
+
+def _check_own(request: InstallationRequest, old: DeviceFact) -> None:
+    """A new hub is nobody's yet: whose meters are on the old one may have them moved, nobody else."""
+    suppliers = [role for role in request.roles if role in SUPPLIERS]
+    if entitled_role(request.user, suppliers, old, request.records, request.at) is None:
+        raise _refuse(
+            "NOT_REGISTERED", f"{request.user} is the Supplier of no meter on {old.device}", source="inventory.md 10"
+        )
 
 
 def _restore_gpf(request: InstallationRequest) -> None:
@@ -222,6 +232,7 @@ def _restore_gpf(request: InstallationRequest) -> None:
     hub = request.records.device(new.hub or "")
     if hub is None or hub.status not in ("Commissioned", "InstalledNotCommissioned"):
         raise _refuse("RESTORE_NEW_GPF", f"{new.device} is not on an installed hub", source="inventory.md 10")
+    _check_own(request, old)
     if old.gpf_log_backup is None:
         raise _refuse("RESTORE_NO_GPF_BACKUP", f"no log of {old.device} was backed up", "OldGPFID")
 

@@ -28,7 +28,8 @@ OFF_LIST_SERVICES = frozenset(
 """What may be sent to a Device off the Central Products List (section 4)."""
 
 _RECOVERY = frozenset({"6.15.1", "6.21", "6.23"})
-_INSTALLATION = frozenset({"8.1.1", "8.7.1", "8.7.2", "8.8.1", "8.8.2", "6.11"})
+_INSTALLATION = frozenset({"8.1.1", "8.7.1", "8.7.2", "8.8.1", "8.8.2", "8.12.1", "8.12.2", "6.11"})
+"""8.12 among them: a new Gas Proxy Function gets its log before the gas meter joins and commissions it."""
 
 
 def is_read(variant: ServiceRequestVariant) -> bool:
@@ -50,7 +51,7 @@ def _local(_variant: ServiceRequestVariant, command_variant: int) -> bool:
 
 
 def _installing(variant: ServiceRequestVariant, command_variant: int) -> bool:
-    """8.1.1, 8.7, reads of group 6, 6.11 and local Commands; a critical one may also be transformed first."""
+    """8.1.1, 8.7, 8.8, 8.12, reads of group 6, 6.11, local Commands; a critical one may be transformed first."""
     if command_variant in LOCAL_DELIVERY_VARIANTS or command_variant == 4 or variant.srv in _INSTALLATION:
         return True
     return variant.srv.startswith("6.") and is_read(variant)
@@ -71,7 +72,7 @@ def _recovered(variant: ServiceRequestVariant, _command_variant: int) -> bool:
 ALLOWED: dict[str, tuple[str, Callable[[ServiceRequestVariant, int], bool]]] = {
     "Pending": ("local Commands needed to install", lambda v, cv: _local(v, cv) or cv == 4),
     "Whitelisted": ("8.1.1, 8.7, 8.8, reads of group 6, 6.11, local Commands", _installing),
-    "InstalledNotCommissioned": ("8.1.1, 8.7, 8.8, reads of group 6, 6.11, local Commands", _installing),
+    "InstalledNotCommissioned": ("8.1.1, 8.7, 8.8, 8.12, reads of group 6, 6.11, local Commands", _installing),
     "Commissioned": ("any device request", _any),
     "Suspended": ("what brings a Device back to the Central Products List", _suspended),
     "Decommissioned": ("no device request", _none),

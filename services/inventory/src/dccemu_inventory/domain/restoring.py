@@ -32,7 +32,8 @@ def gpf_log_restored(ledger: Ledger, new: DeviceFact, old_eui: str) -> None:
     old = ledger.index.device(old_eui)
     if old is None or old.device == new.device:
         return
-    told = ledger.suppliers(old) - {ledger.cause.user or ""}
+    old_hub, new_hub = ledger.index.device(old.hub or ""), ledger.index.device(new.hub or "")
+    told = frozenset[str]().union(*(ledger.suppliers(hub) for hub in (old_hub, new_hub) if hub is not None))
     for device in [*ledger.index.joined_to(old.device)]:
         meters = tuple(dict.fromkeys(new.device if eui == old.device else eui for eui in device.meters))
         ledger.change(device, meters=meters)
@@ -40,9 +41,8 @@ def gpf_log_restored(ledger: Ledger, new: DeviceFact, old_eui: str) -> None:
     new = ledger.change(new, gpf_log_backup=old.gpf_log_backup, import_mpxn=old.import_mpxn or new.import_mpxn)
     if transition(Event.DECOMMISSIONED, old.status or "", "GPF"):
         ledger.move(old, Event.DECOMMISSIONED)
-    old_hub, new_hub = ledger.index.device(old.hub or ""), ledger.index.device(new.hub or "")
     if old_hub is not None and new_hub is not None:
-        _tell(ledger, "N31", "GPFDeviceLog", told, old_hub, new_hub)
+        _tell(ledger, "N31", "GPFDeviceLog", told - {ledger.cause.user or ""}, old_hub, new_hub)
 
 
 def _tell(ledger: Ledger, code: str, form: str, told: frozenset[str], old: DeviceFact, new: DeviceFact) -> None:

@@ -118,7 +118,7 @@ class Administration:
         alerts = seal(device.facts, draft, orders, at, findings)
         if findings:
             raise ProtocolError("NO_RECIPIENT", findings[0].got, source="inventory.md section 5")
-        await self._fleet.commit(device, draft, [self._fleet.alert(device, alert, at) for alert in alerts])
+        await self._fleet.commit(device, draft, self._fleet.alerts(device, alerts, at))
 
     # -- power ------------------------------------------------------------------------------------------------------
 
@@ -156,7 +156,7 @@ class Administration:
                     asked = on_demand.Asked(code, None, {"start": begin.isoformat(), "end": now.isoformat()})
                     order = on_demand.order(one.facts, draft, asked, now)
                     sealed = seal(one.facts, draft, [order], now, [])
-                    writes += [self._fleet.alert(one, alert, now) for alert in sealed]
+                    writes += self._fleet.alerts(one, sealed, now)
                 await self._fleet.commit(one, draft, writes)
 
     async def outage_lasts(self, eui: str) -> None:

@@ -136,8 +136,14 @@ class Fleet:
             else:
                 self.agenda.drop(INSTRUCTION, key)
 
-    def alert(self, device: SimulatedDevice, payload: bytes, at: datetime) -> Write:
-        """The outbox row of an Alert."""
+    def alerts(self, device: SimulatedDevice, payloads: Sequence[bytes], at: datetime) -> list[Write]:
+        """The outbox rows of Alerts; a Device that cannot be reached cannot make itself heard either: none."""
+        hub = self.hub_of(device)
+        if not device.behaviour.reachable or (hub is not None and not hub.behaviour.reachable):
+            return []
+        return [self._alert(device, payload, at) for payload in payloads]
+
+    def _alert(self, device: SimulatedDevice, payload: bytes, at: datetime) -> Write:
         return self.outbox.write(
             DeviceMessage(
                 id=self.entropy.uuid(),

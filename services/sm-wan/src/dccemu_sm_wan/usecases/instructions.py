@@ -32,4 +32,4 @@ class Instructions:
                 return
             findings: list[Finding] = []
             alerts = seal(device.facts, draft, orders, now, findings)
-            await self._fleet.commit(device, draft, [self._fleet.alert(device, alert, now) for alert in alerts])
+            await self._fleet.commit(device, draft, self._fleet.alerts(device, alerts, now))

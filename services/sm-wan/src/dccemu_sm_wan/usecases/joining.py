@@ -45,7 +45,7 @@ class Joining:
             order = on_demand.order(hub.facts, draft, on_demand.Asked(_LOG_CHANGED), at)
             findings: list[Finding] = []
             alerts = seal(hub.facts, draft, [order], at, findings)
-            await self._fleet.commit(hub, draft, [self._fleet.alert(hub, alert, at) for alert in alerts])
+            await self._fleet.commit(hub, draft, self._fleet.alerts(hub, alerts, at))
 
     def _candidates(self, hub: SimulatedDevice) -> list[str]:
         log = hub.stored.get(LOG)

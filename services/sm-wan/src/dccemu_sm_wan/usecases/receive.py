@@ -105,7 +105,7 @@ class Receive:
                 device=hyphened(device.facts.eui),
                 payload=payload.hex(),
             )
-            writes = [self._fleet.alert(device, alert, now) for alert in reaction.alerts]
+            writes = self._fleet.alerts(device, reaction.alerts, now)
             entry = self._entry(command, now, reaction.outcome.value, {"local": True}, reaction)
             await self._fleet.commit(device, reaction.draft, [*writes, entry])
         return reaction
@@ -161,7 +161,7 @@ class Receive:
     def _outcome(
         self, device: SimulatedDevice, command: DeviceCommand, reaction: Reaction, now: datetime
     ) -> list[Write]:
-        writes = [self._fleet.alert(device, payload, now) for payload in reaction.alerts]
+        writes = self._fleet.alerts(device, reaction.alerts, now)
         if reaction.response is not None:
             writes = [*self._responses(command, reaction.response, now), *writes]
         detail: dict[str, object] = {"message_code": None, "alerts": len(reaction.alerts)}
