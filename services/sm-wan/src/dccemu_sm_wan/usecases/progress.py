@@ -40,7 +40,7 @@ class Progress:
         findings: list[Finding] = []
         sealed = seal(device.facts, draft, [order], now, findings)
         step.drafts.append((device, draft))
-        step.writes += [self._fleet.alert(device, alert, now) for alert in sealed]
+        step.writes += self._fleet.alerts(device, sealed, now)
 
     def ended(
         self, one: Distribution, hub: str, reached: Reached, success: bool, reason: str, version: str = ""
