@@ -17,8 +17,10 @@ from dccemu_protocol.xmldsig import XMLSigner
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-from chaos_driver.checker import Verdict, check
+from chaos_driver import checker
+from chaos_driver.checker import check
 from chaos_driver.record import Applied, Asked, Delivered, Fate, Landed, Record
+from chaos_driver.verdict import Verdict
 
 KEY = ec.derive_private_key(4711, ec.SECP256R1())
 SIGNER = XMLSigner(KEY, "CN=Z1,OU=07", 1)
@@ -170,7 +172,7 @@ def _leave_rows(record: Record, _applied: list[Applied]) -> None:
         (_accept_twice, "I2: 1 requests were accepted twice"),
         (_refuse, "I6: 1 valid requests were refused"),
         (_leave_open, "I5: 1 requests never got a reply"),
-        (_miss, "proved nothing: no fault"),
+        (_miss, "proved nothing: 0 faults"),
         (_forget_counter, "I2: Devices do not remember"),
         (_leave_rows, "I5: gateway outbox"),
     ],
@@ -190,3 +192,28 @@ def test_too_few_requests_prove_nothing(record: Record, applied: list[Applied]) 
     verdict = _check(record, applied, least=4)
 
     assert verdict.wrong == ["proved nothing: 3 acknowledged requests are fewer than 4"]
+
+
+def test_fewer_faults_than_wanted_prove_nothing(record: Record, applied: list[Applied]) -> None:
+    verdict = check(record, applied, _Signers(), least=1, strikes=2)
+
+    assert verdict.wrong == ["proved nothing: 1 faults that landed while requests were under way < 2"]
+
+
+def test_fewer_copies_than_requests_prove_nothing(record: Record, applied: list[Applied]) -> None:
+    record.repeats_sent = 2
+
+    verdict = check(record, applied, _Signers(), least=1, strikes=0, copies=True)
+
+    assert verdict.wrong == ["proved nothing: 2 copies of 3 requests"]
+
+
+def test_too_many_repeated_deliveries_are_found(
+    record: Record, applied: list[Applied], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checker, "PROPORTION", 3)
+    record.delivered.append(record.delivered[0])
+
+    verdict = _check(record, applied)
+
+    assert verdict.wrong == ["I2: 1 repeated deliveries of 3 answers"]

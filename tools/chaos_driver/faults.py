@@ -15,7 +15,9 @@ from .record import Landed, Record
 Strike = Callable[[House, random.Random], Awaitable[str | None]]
 
 
-def _killing(*services: str) -> Strike:
+def killing(*services: str) -> Strike:
+    """``kill -9`` of one of these services; the supervisor starts it again."""
+
     async def strike(house: House, rng: random.Random) -> str | None:
         service = rng.choice(services)
         pid = house.kill(service)
@@ -24,18 +26,20 @@ def _killing(*services: str) -> Strike:
     return strike
 
 
-async def _broker(house: House, _rng: random.Random) -> str:
+async def broker(house: House, _rng: random.Random) -> str:
+    """``kill -9`` of the broker, which comes back empty."""
     await house.lose_broker(2.0)
     return "kill -9 broker, empty after 2 s"
 
 
-async def _database(house: House, _rng: random.Random) -> str:
+async def database(house: House, _rng: random.Random) -> str:
+    """Immediate shutdown of PostgreSQL, and a start over the same folder."""
     await house.crash_database(0.5)
     return "PostgreSQL: immediate shutdown and start"
 
 
 async def _any(house: House, rng: random.Random) -> str | None:
-    strikes = [_killing("gateway", "sm-wan", "inventory", "smki", "cos-party"), _broker, _database]
+    strikes = [killing("gateway", "sm-wan", "inventory", "smki", "cos-party"), broker, database]
     return await rng.choices(strikes, weights=[6, 1, 1])[0](house, rng)
 
 
@@ -57,11 +61,11 @@ class Fault:
 
 
 FAULTS: Mapping[str, Fault] = {
-    "F1": Fault("kill -9 of the gateway", _killing("gateway"), (0.5, 2.0)),
-    "F2": Fault("kill -9 of the simulated Devices' service", _killing("sm-wan"), (0.5, 2.0)),
-    "F2b": Fault("kill -9 of inventory, SMKI and CoS Party", _killing("inventory", "smki", "cos-party"), (0.3, 1.0)),
-    "F3": Fault("kill -9 of the broker, restarted empty", _broker, (0.5, 2.0)),
-    "F5": Fault("immediate shutdown of PostgreSQL", _database, (0.5, 2.0)),
+    "F1": Fault("kill -9 of the gateway", killing("gateway"), (0.5, 2.0)),
+    "F2": Fault("kill -9 of the simulated Devices' service", killing("sm-wan"), (0.5, 2.0)),
+    "F2b": Fault("kill -9 of inventory, SMKI and CoS Party", killing("inventory", "smki", "cos-party"), (0.3, 1.0)),
+    "F3": Fault("kill -9 of the broker, restarted empty", broker, (0.5, 2.0)),
+    "F5": Fault("immediate shutdown of PostgreSQL", database, (0.5, 2.0)),
     "F10": Fault("every message several times at once", None, copies=(2, 5)),
     "soak": Fault("any of them", _any, (5.0, 15.0)),
 }

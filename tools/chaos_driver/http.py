@@ -46,7 +46,12 @@ class Wire:
             return int(lines[0].split(" ", 2)[1]), answer
         except BaseException:
             writer.transport.abort()
+            self._forget()  # the others were to the same process
             raise
+
+    def _forget(self) -> None:
+        while self._idle:
+            self._idle.pop()[1].transport.abort()
 
     async def close(self) -> None:
         """Let the kept connections go."""

@@ -53,12 +53,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A fault that happened: what, when, how many requests were under way, and when the part was back."""
+    """A fault that happened: what, when, how many requests were under way, and when the part was back.
+
+    ``rate`` is that of final answers before, a second; ``recovery`` the seconds until it was nearly that again.
+    """
 
     what: str
     at: float
     under_way: int
     back_at: float
+    rate: float = 0.0
+    recovery: float | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +85,7 @@ class Record:
     began: float = 0.0
     ended: float = 0.0
     answered: set[str] = field(default_factory=set)
+    answer_times: list[float] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
     remembered: dict[str, int] = field(default_factory=dict)
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from dccemu_protocol.identifiers import Eui64
 from dccemu_sdk.session import Dcc
 
-from .checker import Verdict, check
+from .checker import check
 from .faults import FAULTS, strike_until
 from .house import House
+from .load import Load
 from .record import Applied, Record
 from .scenario import ROLE, SUPPLIER
 from .user import User
+from .verdict import Verdict
 
 _APPLIED = """
 SELECT device, request_id, detail->>'originator', (detail->>'counter')::numeric FROM sm_wan.journal
@@ -26,6 +31,54 @@ SELECT 'gateway deliveries', count(*) FROM gateway.deliveries WHERE state = 'pen
 _REMEMBERED = "SELECT device, value FROM sm_wan.device_values WHERE name = $1"
 _POSITION = "SELECT coalesce(max(position), 0) FROM sm_wan.journal"
 
+STRIKES = 2
+"""A run in which fewer faults landed proved nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A User at work in a house, and where the Devices' journal stood when it began."""
+
+    house: House
+    dcc: Dcc
+    user: User
+    position: int
+
+    async def conclude(self, *, least: int, settle: float, strikes: int, copies: bool = False) -> Verdict:
+        """Let everything come to rest, then compare the three logs; fewer than ``strikes`` faults prove nothing."""
+        await _until_ready(self.dcc)
+        await self.user.settle(settle)
+        record = self.user.record
+        record.left = await _drained(self.house, settle)
+        record.remembered = {
+            str(Eui64.from_hex(row[0])): int(row[1])
+            for row in await self.house.query(_REMEMBERED, f"counter/{ROLE}/critical")
+        }
+        rows = await self.house.query(_APPLIED, self.position)
+        applied = [Applied(row[0], row[2], int(row[3]), row[1]) for row in rows]
+        return await asyncio.to_thread(
+            check, record, applied, self.dcc.signers, least=least, strikes=strikes, copies=copies
+        )
+
+
+@asynccontextmanager
+async def sitting(
+    house: House, load: Load, seed: int, *, copies: tuple[int, int] = (1, 1), critical: float = 0.3
+) -> AsyncIterator[Sitting]:
+    """A User of the house, with a Receive Response Service that the gateway knows."""
+    dcc = await asyncio.to_thread(Dcc, house.state)
+    try:
+        identity = dcc.user(SUPPLIER).identity
+        user = User(identity, house.state.duis, house.meters, seed, load=load, copies=copies, critical=critical)
+        url = await user.start()
+        try:
+            await asyncio.to_thread(dcc.admin.set_receiver, SUPPLIER, url)
+            yield Sitting(house, dcc, user, (await house.query(_POSITION))[0][0])
+        finally:
+            await user.stop()
+    finally:
+        await asyncio.to_thread(dcc.close)
+
 
 async def run(
     house: House,
@@ -33,7 +86,7 @@ async def run(
     *,
     seconds: float,
     seed: int,
-    rate: float,
+    load: Load,
     least: int,
     strikes: int | None = None,
     settle: float = 30.0,
@@ -44,41 +97,22 @@ async def run(
     ``seconds`` at the latest; else it lasts the whole time.
     """
     fault = FAULTS[name]
-    wanted = strikes if strikes is not None and fault.strike is not None else 0
+    wanted = 0 if fault.strike is None else STRIKES if strikes is None else strikes
     stop = asyncio.Event()
 
     def is_enough(record: Record) -> bool:
         return strikes is not None and record.acknowledged >= least and len(record.faults) >= wanted
 
-    dcc = await asyncio.to_thread(Dcc, house.state)
-    try:
-        identity = dcc.user(SUPPLIER).identity
-        user = User(identity, house.state.duis, house.meters, seed, rate=rate, copies=fault.copies)
-        url = await user.start()
-        try:
-            await asyncio.to_thread(dcc.admin.set_receiver, SUPPLIER, url)
-            position = (await house.query(_POSITION))[0][0]
-            striking = None
-            if fault.strike is not None:
-                rng = random.Random(seed)
-                striking = asyncio.create_task(strike_until(fault, house, user.record, rng, stop, strikes))
-            await user.run(seconds, is_enough)
-            stop.set()
-            if striking is not None:
-                await striking
-            await _until_ready(dcc)
-            await user.settle(settle)
-            user.record.left = await _drained(house, settle)
-            user.record.remembered = {
-                str(Eui64.from_hex(row[0])): int(row[1])
-                for row in await house.query(_REMEMBERED, f"counter/{ROLE}/critical")
-            }
-            applied = [Applied(row[0], row[2], int(row[3]), row[1]) for row in await house.query(_APPLIED, position)]
-            return await asyncio.to_thread(check, user.record, applied, dcc.signers, least=least, faults_expected=True)
-        finally:
-            await user.stop()
-    finally:
-        await asyncio.to_thread(dcc.close)
+    async with sitting(house, load, seed, copies=fault.copies) as at_work:
+        user, striking = at_work.user, None
+        if fault.strike is not None:
+            rng = random.Random(seed)
+            striking = asyncio.create_task(strike_until(fault, house, user.record, rng, stop, strikes))
+        await user.run(seconds, is_enough)
+        stop.set()
+        if striking is not None:
+            await striking
+        return await at_work.conclude(least=least, settle=settle, strikes=wanted, copies=fault.strike is None)
 
 
 async def _until_ready(dcc: Dcc, timeout: float = 90.0) -> None:

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dccemu_protocol.duis import DuisResponse, parse_document, read_request, read_response
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import RequestId
-from dccemu_runtime.http.server import Server
 from dccemu_sdk.counters import CounterSource
 from dccemu_sdk.documents import signed_pre_command
 from dccemu_sdk.identity import Identity
 from dccemu_sdk.user import check_header
 
+from . import documents
 from .http import Wire
-from .record import Asked, Delivered, Fate, Record
+from .load import Gate, Load
+from .receiving import Receiving
+from .record import Asked, Fate, Record
 
-_SR = "http://www.dccinterface.co.uk/ServiceUserGateway"
 SERVICE_T, SERVICE_S = "/api/v1/serviceT", "/api/v1/serviceS"
 ACKNOWLEDGED, DUPLICATE = "I99", "E45"
-_REQUEST_ID = re.compile(rb"<(?:\w+:)?RequestID>([^<]+)<")
-_PAUSE = 0.2
+_PAUSE = 0.1
 
 
 class User:
@@ -39,8 +35,8 @@ class User:
 
     Parameters
     ----------
-    rate
-        Requests a second over all lanes, at most.
+    load
+        How much it asks; ``gate.load`` may be replaced while it runs.
     critical
         Share of critical requests.
     copies
@@ -54,50 +50,47 @@ class User:
         meters: Sequence[str],
         seed: int,
         *,
-        rate: float,
+        load: Load,
         critical: float = 0.3,
         copies: tuple[int, int] = (1, 1),
         patience: float = 60.0,
     ) -> None:
         self.record = Record()
+        self.gate = Gate(load, len(meters))
         self._identity = identity
         self._wire = Wire(url)
         self._meters = list(meters)
         self._random = random.Random(seed)
-        self._interval = len(meters) / rate
         self._critical = critical
         self._copies = copies
         self._patience = patience
         self._counters = CounterSource()
-        self._server = Server(self._application())
-        self._news = asyncio.Event()
+        self._receiving = Receiving(self.record, self.gate.end)
 
     async def start(self) -> str:
         """Open the Receive Response Service; its address."""
-        await self._server.start()
-        return f"{self._server.url}/smartdcc/duis"
+        return await self._receiving.start()
 
     async def stop(self) -> None:
         """Close it."""
         await self._wire.close()
-        await self._server.stop()
+        await self._receiving.stop()
 
     async def run(self, seconds: float, is_enough: Callable[[Record], bool]) -> None:
         """Send until it is enough, for so long at most."""
         self.record.began = time.monotonic()
         deadline = self.record.began + seconds
-        self._is_enough = is_enough
-        lanes = [self._lane(meter, random.Random(self._random.random()), deadline) for meter in self._meters]
+        lanes = [self._lane(meter, random.Random(self._random.random()), deadline, is_enough) for meter in self._meters]
         await asyncio.gather(*lanes)
         self.record.ended = time.monotonic()
 
     async def settle(self, seconds: float) -> None:
         """Wait until every acknowledged request has an answer, for so long at most."""
         deadline = time.monotonic() + seconds
+        owed = {one.request_id for one in self.record.asked.values() if one.fate is Fate.ACKNOWLEDGED}
         while (left := deadline - time.monotonic()) > 0:
-            news = self._news
-            owed = [one for one in self.record.asked.values() if one.fate is Fate.ACKNOWLEDGED]
-            if all(one.request_id in self.record.answered for one in owed):
+            news = self._receiving.news
+            if owed <= self.record.answered:
                 return
             try:
                 async with asyncio.timeout(min(left, 1.0)):
@@ -105,29 +98,28 @@ class User:
             except TimeoutError:
                 continue
 
-    # -- sending -----------------------------------------------------------------------------------------------------
-
-    async def _lane(self, meter: str, rng: random.Random, deadline: float) -> None:
-        due = time.monotonic() + rng.random() * self._interval
-        while due < deadline and not self._is_enough(self.record):
+    async def _lane(self, meter: str, rng: random.Random, deadline: float, is_enough: Callable[[Record], bool]) -> None:
+        due = time.monotonic() + rng.random() * self.gate.interval()
+        while due < deadline and not is_enough(self.record):
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            if not await self.gate.room(deadline):
+                return
             await (self._ask_critical(meter, rng) if rng.random() < self._critical else self._ask(meter, rng))
-            due = max(due + self._interval, time.monotonic() - self._interval)
+            interval = self.gate.interval()
+            due = max(due + interval, time.monotonic() - interval)
 
     async def _ask(self, meter: str, rng: random.Random) -> None:
-        """4.1.1 for immediate execution."""
         request_id = self._request_id(meter)
-        body = "<sr:ReadInstantaneousImportRegisters/>"
-        document = self._identity.sign_document(_request(request_id, "4.1", "4.1.1", 1, body))
-        other = self._identity.sign_document(
-            _request(request_id, "4.3", "4.3", 1, "<sr:ReadInstantaneousPrepayValues/>")
-        )
-        await self._submit(self._note(request_id, critical=False), SERVICE_S, document, rng, other)
+        document = self._identity.sign_document(documents.read_registers(request_id))
+        other = None
+        if self._copies[1] > 2:
+            other = self._identity.sign_document(documents.read_prepay(request_id))
+        await self._submit(self._note(request_id, critical=False), document, rng, other)
 
     async def _ask_critical(self, meter: str, rng: random.Random) -> None:
-        """6.11: transform, sign the Pre-Command, send it."""
+        """Transform, sign the Pre-Command, send it."""
         request_id = self._request_id(meter)
-        document = self._identity.sign_document(_request(request_id, "6.11", "6.11", 4, _clock(60)))
+        document = self._identity.sign_document(documents.synchronise_clock(request_id))
         pre_command = await self._transform(document)
         if pre_command is None:
             self.record.abandoned += 1
@@ -139,7 +131,7 @@ class User:
             return
         check_header(request, payload)
         signed = self._identity.sign_document(signed_pre_command(request, self._identity.sign_pre_command(payload), 5))
-        await self._submit(self._note(request_id, critical=True), SERVICE_S, signed, rng, None)
+        await self._submit(self._note(request_id, critical=True), signed, rng, None)
 
     async def _transform(self, document: bytes) -> DuisResponse | None:
         """The Pre-Command, or None when a reply was lost: the repeat is refused, so the User gives that request up."""
@@ -156,19 +148,16 @@ class User:
             return reply
         return None
 
-    async def _submit(
-        self, asked: Asked, service: str, document: bytes, rng: random.Random, other: bytes | None
-    ) -> None:
+    async def _submit(self, asked: Asked, document: bytes, rng: random.Random, other: bytes | None) -> None:
         """Send until the fate is known. With copies, several at once, one of them with another body."""
         deadline = time.monotonic() + self._patience
         while asked.fate is Fate.UNKNOWN and time.monotonic() < deadline:
-            copies = rng.randint(*self._copies)
-            documents = [document] * copies
-            if copies > 2 and other is not None:
-                documents[rng.randrange(copies)] = other
-            asked.sent += len(documents)
-            self.record.repeats_sent += len(documents) - 1
-            replies = await asyncio.gather(*(self._post(service, one) for one in documents))
+            copies = [document] * rng.randint(*self._copies)
+            if len(copies) > 2 and other is not None:
+                copies[rng.randrange(len(copies))] = other
+            asked.sent += len(copies)
+            self.record.repeats_sent += len(copies) - 1
+            replies = await asyncio.gather(*(self._post(SERVICE_S, one) for one in copies))
             codes = [reply.response_code for reply in replies if reply is not None]
             asked.codes += codes
             if ACKNOWLEDGED in codes or (DUPLICATE in codes and asked.sent > 1):
@@ -176,6 +165,7 @@ class User:
                 self.record.acknowledged += 1
             elif codes:
                 asked.fate = Fate.REFUSED
+                self.gate.end(asked.request_id)
             else:
                 await asyncio.sleep(_PAUSE)
 
@@ -203,50 +193,8 @@ class User:
     def _note(self, request_id: RequestId, *, critical: bool) -> Asked:
         asked = Asked(str(request_id), str(request_id.target), request_id.counter, critical, time.monotonic())
         self.record.asked[asked.request_id] = asked
+        self.gate.begin(asked.request_id)
         return asked
 
     def _request_id(self, meter: str) -> RequestId:
         return RequestId.parse(f"{self._identity.eui}:{meter}:{self._counters.next()}")
-
-    # -- receiving ---------------------------------------------------------------------------------------------------
-
-    def _application(self) -> ASGIApp:
-        async def take(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._take(receive, send)
-
-        return take
-
-    async def _take(self, receive: Receive, send: Send) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            if not message.get("more_body", False):
-                break
-        self.record.delivered.append(Delivered(time.monotonic(), body))
-        found = _REQUEST_ID.search(body)
-        if found is not None:
-            self.record.answered.add(found.group(1).decode())
-        self._news.set()
-        self._news = asyncio.Event()
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-
-def _request(request_id: RequestId, reference: str, variant: str, command_variant: int, body: str) -> bytes:
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><sr:Request xmlns:sr="{_SR}" schemaVersion="5.4"><sr:Header>'
-        f"<sr:RequestID>{request_id}</sr:RequestID><sr:CommandVariant>{command_variant}</sr:CommandVariant>"
-        f"<sr:ServiceReference>{reference}</sr:ServiceReference>"
-        f"<sr:ServiceReferenceVariant>{variant}</sr:ServiceReferenceVariant></sr:Header>"
-        f"<sr:Body>{body}</sr:Body></sr:Request>"
-    ).encode()
-
-
-def _clock(tolerance: int) -> str:
-    return (
-        f"<sr:SynchroniseClock><sr:CurrentDateTime>{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}</sr:CurrentDateTime>"
-        f"<sr:TolerancePeriod>{tolerance}</sr:TolerancePeriod></sr:SynchroniseClock>"
-    )
