@@ -14,7 +14,7 @@ from dccemu_contracts.wan import DeviceCommand
 from dccemu_runtime.bus.memory import MemoryBus
 from dccemu_runtime.consumers import Consumer, OpenUnit
 from dccemu_runtime.database import Database
-from dccemu_runtime.groupcommit import StoreUnavailable, Unit, Write, insert
+from dccemu_runtime.groupcommit import CONNECTION_TROUBLE, StoreUnavailable, Unit, Write, insert
 from dccemu_runtime.local.postgres import LocalPostgres
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.testing import Eventually
@@ -94,3 +94,25 @@ async def test_the_data_folder_of_a_killed_server_can_be_started_again(server: L
     assert await again.pool.fetchval("SELECT count(*) FROM notes") == 0
     await again.close()
     await successor.stop()
+
+
+async def test_a_service_that_starts_before_the_server_waits_for_it(server: LocalPostgres) -> None:
+    url = server.url
+    await server.stop(immediate=True)
+    opening = asyncio.create_task(Database.open(url, "gateway"))
+    await asyncio.wait({opening}, timeout=0.3)
+    assert not opening.done()
+
+    await server.start()
+
+    database = await opening
+    assert await database.pool.fetchval("SELECT count(*) FROM outbox") == 0
+    await database.close()
+
+
+async def test_a_server_that_stays_away_is_told_in_time(server: LocalPostgres) -> None:
+    url = server.url
+    await server.stop(immediate=True)
+
+    with pytest.raises(CONNECTION_TROUBLE):
+        await Database.open(url, "gateway", patience=0.3)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING
 
 import asyncpg
+import structlog
 from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
-from . import migrations, tables
 from .groupcommit import CONNECTION_TROUBLE, GroupCommit, StoreUnavailable
 from .roles import provision
+from .schema import RUNTIME, is_at_head, service_history
+
+if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
+log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -41,7 +43,7 @@ class Database:
 
     @classmethod
     async def open(
-        cls, url: str, schema: str, *, migrations_package: str | None = None, pool_size: int = 6
+        cls, url: str, schema: str, *, migrations_package: str | None = None, pool_size: int = 6, patience: float = 30.0
     ) -> Database:
         """Make role and schema if missing, walk the migrations, open the pool and start the writer.
 
@@ -53,12 +55,17 @@ class Database:
             The service's name with underscores.
         migrations_package
             The package whose folder ``versions`` holds the service's revisions.
+        patience
+            Seconds to wait for a server that is away or starting: dying meanwhile would only cost another start.
         """
-        own_url = await provision(url, schema)
-        histories = [migrations.RUNTIME]
+        own_url = await _when_there(url, schema, patience)
+        histories = [RUNTIME]
         if migrations_package is not None:
-            histories.append(migrations.service_history(migrations_package))
-        await _walk(own_url, schema, histories)
+            histories.append(service_history(migrations_package))
+        if not await is_at_head(own_url, schema, histories):
+            from . import migrations  # takes a third of a second: only where there is something to migrate
+
+            await migrations.walk(own_url, schema, histories)
         pool = await asyncpg.create_pool(
             own_url,
             min_size=2,
@@ -124,16 +131,9 @@ class Database:
 
     async def differences(self, *metadata: MetaData) -> list[object]:
         """How the schema differs from the models (``metadata`` and the runtime's own): empty at head."""
-        engine = _engine(self.url, self.schema)
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(lambda sync: migrations.differences(sync, tables.metadata, *metadata))
-        finally:
-            await engine.dispose()
+        from . import migrations, tables
 
-    def engine(self) -> AsyncEngine:
-        """A SQLAlchemy engine on the service's schema, for work off the hot path; the caller disposes of it."""
-        return _engine(self.url, self.schema)
+        return await migrations.compare(self.url, self.schema, [tables.metadata, *metadata])
 
 
 async def _as_it_is(_connection: asyncpg.Connection) -> None:
@@ -143,23 +143,17 @@ async def _as_it_is(_connection: asyncpg.Connection) -> None:
     """
 
 
-async def _walk(url: str, schema: str, histories: Sequence[migrations.History]) -> None:
-    def walk(connection: SyncConnection) -> None:
-        migrations.lock(connection, schema)
-        for history in histories:
-            migrations.upgrade(connection, history)
-
-    engine = _engine(url, schema)
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(walk)
-    finally:
-        await engine.dispose()
-
-
-def _engine(url: str, schema: str) -> AsyncEngine:
-    parts = urlsplit(url)
-    dialect = urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
-    return create_async_engine(
-        dialect, poolclass=NullPool, connect_args={"server_settings": {"search_path": f'"{schema}"'}}
-    )
+async def _when_there(url: str, schema: str, patience: float) -> str:
+    """Role and schema as soon as the server takes connections; the URL of the role."""
+    with_patience = asyncio.get_running_loop().time() + patience
+    said = False
+    while True:
+        try:
+            return await provision(url, schema)
+        except CONNECTION_TROUBLE as error:
+            if isinstance(error, ValueError) or asyncio.get_running_loop().time() > with_patience:
+                raise
+            if not said:
+                log.warning("waiting for the database", schema=schema, error=repr(error))
+            said = True
+            await asyncio.sleep(0.1)

@@ -11,7 +11,6 @@ from dccemu_runtime.http.problem import Problem
 
 from ..adapters.book import ANYBODY, Book
 from ..adapters.signing_key import SigningKey
-from ..adapters.tables import TABLES
 from ..domain.checks import RULES
 from ..usecases.decide import Decisions
 
@@ -84,6 +83,8 @@ def admin_routes(database: Database, book: Book, decisions: Decisions, key: Sign
         "/reset", summary="Forget every request, threshold and enrolment; the counter goes on", status_code=204
     )
     async def reset() -> None:
+        from ..adapters.tables import TABLES  # SQLAlchemy takes long to import: only a reset needs the names
+
         async with database.transaction() as connection:
             for table in TABLES:
                 if table != "counter":

@@ -15,7 +15,6 @@ from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
 
 from ..adapters.records import Records
-from ..adapters.tables import TABLES
 from ..domain.products import Product
 from ..domain.transitions import NEW, NO_STATUS
 from .dcc import DccParties
@@ -69,6 +68,8 @@ class Seeding:
             await self._records.publish(connection, [*told, *kept])
 
     async def _remove_all(self, connection: PoolConnectionProxy) -> list[Contract]:
+        from ..adapters.tables import TABLES  # SQLAlchemy takes long to import: only a reset needs the names
+
         gone: list[Contract] = []
         for table, model in _TOMBSTONES.items():
             rows = await connection.fetch(f"SELECT body FROM {table} WHERE NOT removed")  # noqa: S608 - own names

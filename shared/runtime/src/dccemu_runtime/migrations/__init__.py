@@ -6,9 +6,9 @@ of its own, so that the runtime's tables and a service's tables are versioned in
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -16,36 +16,55 @@ from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ..schema import RUNTIME, History
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """One line of revisions: the package that holds ``versions`` and the table that remembers the place."""
-
-    package: str
-    version_table: str
-
-    def script(self) -> ScriptDirectory:
-        module = importlib.import_module(self.package)
-        folder = Path(next(iter(module.__path__)))
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        config.set_main_option("path_separator", "newline")
-        config.set_main_option("version_locations", str(folder / "versions"))
-        return ScriptDirectory.from_config(config)
+def _script(history: History) -> ScriptDirectory:
+    folder = history.folder()
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(folder / "versions"))
+    return ScriptDirectory.from_config(config)
 
 
-RUNTIME = History("dccemu_runtime.migrations", "alembic_runtime")
+async def walk(url: str, schema: str, histories: Sequence[History]) -> None:
+    """Walk the histories of a schema to their heads, in one transaction; one process at a time does it."""
+
+    def upgrade_all(connection: Connection) -> None:
+        lock(connection, schema)
+        for history in histories:
+            upgrade(connection, history)
+
+    async with _connected(url, schema) as connection, connection.begin():
+        await connection.run_sync(upgrade_all)
 
 
-def service_history(package: str) -> History:
-    """The history of a service: ``package`` is its migrations package (``dccemu_gateway.adapters.migrations``)."""
-    return History(package, "alembic_version")
+async def compare(url: str, schema: str, metadata: Sequence[MetaData]) -> list[object]:
+    """How a schema differs from the models: empty when equal."""
+    async with _connected(url, schema) as connection:
+        return await connection.run_sync(lambda sync: differences(sync, *metadata))
+
+
+@asynccontextmanager
+async def _connected(url: str, schema: str) -> AsyncIterator[AsyncConnection]:
+    dialect = urlunsplit(urlsplit(url)._replace(scheme="postgresql+asyncpg"))
+    engine = create_async_engine(
+        dialect, poolclass=NullPool, connect_args={"server_settings": {"search_path": f'"{schema}"'}}
+    )
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
 
 
 def upgrade(connection: Connection, history: History) -> None:
     """Walk to the head of ``history``; does nothing when there already."""
-    script = history.script()
+    script = _script(history)
     heads = script.get_heads()
     options = {"version_table": history.version_table, "transaction_per_migration": False}
     present = MigrationContext.configure(connection, opts=options).get_current_heads()
