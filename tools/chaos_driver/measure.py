@@ -114,8 +114,11 @@ async def _calibrate(record: Record) -> float:
 
 async def _strike(at_work: Sitting, strike: Strike, rng: random.Random) -> Landed | None:
     record = at_work.user.record
+    while not record.under_way:  # noqa: ASYNC110 - a count over everything, without an event of its own
+        await asyncio.sleep(0.001)
     at, under_way = time.monotonic(), record.under_way
-    before = rate(record.answer_times, at - BEFORE, at)
+    # What had piled up before may still be answered: the rate to come back to is not more than what is asked for.
+    before = min(rate(record.answer_times, at - BEFORE, at), at_work.user.gate.load.rate or float("inf"))
     what = await strike(at_work.house, rng)
     if what is None:
         return None

@@ -40,7 +40,7 @@ def _felt(fault: Landed) -> str:
     if not fault.rate:
         return ""
     back = "never" if fault.recovery is None else f"after {fault.recovery:.2f} s"
-    return f"; {fault.rate:.0f} answers/s again {back}"
+    return f"; part back after {fault.back_at - fault.at:.2f} s; {fault.rate:.0f} answers/s again {back}"
 
 
 def _first_after(asked: Iterable[Asked], answers: Answers, at: float) -> str:

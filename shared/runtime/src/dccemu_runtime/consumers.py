@@ -42,6 +42,8 @@ Fast: TypeAlias = Callable[["OpenUnit", Any], Awaitable[None]]
 HANDLED = Counter("dccemu_messages_handled", "Messages taken from the bus", ["consumer", "topic", "outcome"])
 
 _FORGET_EVERY_SECONDS = 600.0
+#: The longest pause while the database is away, in seconds: longer ones would be felt after it is back.
+_LONGEST_WAIT = 0.25
 _NOT_THE_MESSAGE = (StoreUnavailable, Overloaded, asyncpg.DeadlockDetectedError, *CONNECTION_TROUBLE)
 
 
@@ -157,7 +159,7 @@ class Consumer:
             contract = model.from_bytes(message.value)
         except (ValidationError, EmulatorError) as error:
             return await self._park(message, f"does not fit its contract: {error}", 0)
-        attempt, pause = 0, self._pause
+        attempt, pause, wait = 0, self._pause, self._pause
         while True:
             try:
                 run = self._run_fast if is_fast else self._run_transactional
@@ -167,6 +169,8 @@ class Consumer:
                     return await run(handler, message, contract)
             except _NOT_THE_MESSAGE as error:
                 log.warning("consumer waits", consumer=self._group, topic=message.topic, error=repr(error))
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
             except Exception as error:
                 attempt += 1
                 log.warning(
@@ -179,8 +183,8 @@ class Consumer:
                 )
                 if attempt >= self._attempts:
                     return await self._park(message, f"{type(error).__name__}: {error}", attempt)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
 
     async def _run_fast(self, handler: Fast, message: Message, contract: Contract) -> str:
         unit = OpenUnit(inbox.claim_message(message.id, self._group))
@@ -212,7 +216,7 @@ class Consumer:
             except _NOT_THE_MESSAGE as error:
                 log.warning("consumer waits", consumer=self._group, topic=message.topic, error=repr(error))
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, _LONGEST_WAIT)
 
     def _choose(self, message: Message) -> tuple[type[Contract], Any, bool]:
         models = self._handlers[message.topic]

@@ -41,6 +41,9 @@ from .sent import Put, Sent
 
 log = structlog.get_logger(__name__)
 
+#: The longest pause while bus or database are away, in seconds.
+_LONGEST_WAIT = 0.25
+
 _INSERT = "INSERT INTO outbox (id, topic, key, value, headers) VALUES ($1, $2, $3, $4, $5::jsonb)"
 _COLUMNS = ("id", "topic", "key", "value", "headers")
 # One worker at a time publishes: the lock is held until the marks are committed. A mark that a crash of the server
@@ -240,7 +243,7 @@ class Outbox:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(delay):
                         await self._bus_is_back.wait()
-                delay = min(delay * 2, 1.0)
+                delay = min(delay * 2, _LONGEST_WAIT)
                 self.wake()
             except Exception:
                 log.exception("outbox relay failed", schema=self._database.schema)

@@ -245,7 +245,7 @@ class Courier:
                     await self._drain(endpoint, device)
                 except (StoreUnavailable, Overloaded, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
                     log.warning("a delivery waits for the database", user=endpoint.user, error=repr(error))
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(0.2)
                     endpoint.ready.append(device)
                 except Exception:
                     log.exception("a delivery failed", user=endpoint.user)

@@ -19,6 +19,7 @@ from . import REPLAY_BATCHES, Handler, Message
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
+_COMMIT_SECONDS = 5.0
 # A replay follows facts that change seldom: it may look less often than a consumer on the request path.
 _REPLAY_WAIT_MS = 100
 
@@ -78,7 +79,9 @@ class Reader(ABC):
         self._handlers: list[tuple[frozenset[str], Handler]] = []
         self._incarnation = ""
         self._renewal = asyncio.Event()
+        self._committing: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def topics(self) -> list[str]:
@@ -96,13 +99,16 @@ class Reader(ABC):
         """Begin anew: another incarnation, or other topics."""
         self._incarnation = incarnation
         self._renewal.set()
+        if self._committing is not None:
+            # The broker that was asked may be gone: what it would have remembered is asked of nobody any more.
+            self._committing.reschedule(asyncio.get_running_loop().time())
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"bus {self._connection.client}")
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.gather(self._task, *self._stopping, return_exceptions=True)
             self._task = None
 
     @abstractmethod
@@ -130,6 +136,7 @@ class Reader(ABC):
                 await asyncio.sleep(0.5)
 
     async def _read(self) -> None:
+        incarnation = self._incarnation
         async with asyncio.timeout(30):
             consumer = await self._open()
         try:
@@ -143,9 +150,25 @@ class Reader(ABC):
                 await self._hand_over([record for part in records.values() for record in part])
                 positions = {place: part[-1].offset + 1 for place, part in records.items() if part}
                 handled.update(positions)
-                await self._commit(consumer, positions)
+                await self._commit_in_time(consumer, positions)
         finally:
-            await stop_quietly(consumer)
+            stopping = asyncio.create_task(stop_quietly(consumer))
+            if incarnation == self._incarnation:
+                await stopping
+            else:
+                # Saying goodbye to a broker that is gone takes its time: the next consumer does not wait for it.
+                self._stopping.add(stopping)
+                stopping.add_done_callback(self._stopping.discard)
+
+    async def _commit_in_time(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS) as self._committing:
+                await self._commit(consumer, positions)
+        except TimeoutError:
+            if not self._renewal.is_set():
+                raise
+        finally:
+            self._committing = None
 
     async def _hand_over(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         """Give each handler its share of the batch; a handler that raises gets it again."""
@@ -164,7 +187,7 @@ class Reader(ABC):
             pending = [item for item, _ in failed]
             if pending:
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, 1.0)
+                delay = min(delay * 2, 0.5)
 
     def _note_progress(self, targets: Mapping[TopicPartition, int], handled: Mapping[TopicPartition, int]) -> None:
         if not self.caught_up.is_set() and all(handled.get(place, 0) >= end for place, end in targets.items()):
@@ -211,8 +234,7 @@ class GroupReader(Reader):
         kept = {place: offset for place, offset in positions.items() if place in assigned}
         try:
             if kept:
-                async with asyncio.timeout(5):
-                    await consumer.commit(kept)
+                await consumer.commit(kept)
         except (CommitFailedError, IllegalStateError) as error:
             # The group was rebalanced meanwhile: another member sees these messages again, and its inbox knows them.
             log.info("positions not committed", group=self._group, error=repr(error))
