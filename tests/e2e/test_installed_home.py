@@ -205,6 +205,18 @@ def test_one_display_is_joined_to_meters_of_two_suppliers(house: House) -> None:
         assert house.logs[meter]["han/log"][plain(PPMID)] == 5
 
 
+@pytest.mark.checklist("B15", "D13")
+def test_the_requests_after_commissioning_end_the_duties_that_they_fulfil(house: House) -> None:
+    duties = {duty["duty"]: duty["done_at"] is not None for duty in house.record(ESME)["duties"]}
+
+    assert duties == {
+        "network operator certificates": True,  # 6.15.1
+        "an Organisation Certificate replaced": True,  # 6.15.1
+        "digital signing key regenerated": True,  # 6.17, the SMKI, 6.15.2
+        "key agreement key regenerated": False,
+    }
+
+
 def plain(eui: str) -> str:
     return eui.replace("-", "").lower()
 

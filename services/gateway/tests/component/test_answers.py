@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from dccemu_contracts import topics
+from dccemu_contracts.inventory import CommandOutcome
 from dccemu_protocol.gbcs.envelope import decode, encode
 from dccemu_runtime.journal import Filter
 
 READ = "<sr:ReadInstantaneousImportRegisters/>"
 SUPPLIER, OTHER_USER = "90-B3-D5-1F-30-01-00-00", "00-DB-12-34-56-78-00-04"
+DCC = "90-B3-D5-1F-30-00-00-02"
 ESME, CHF = "00-DB-12-34-56-78-90-A0", "00-DB-12-34-56-78-90-A2"
 LIMITS = (
     "<sr:UpdateDeviceConfigurationLoadLimitingGeneralSettings><sr:ExecutionDateTime>{}</sr:ExecutionDateTime>"
@@ -145,6 +148,27 @@ async def test_a_customer_identification_number_comes_back_with_the_response(wor
     message = world.taken(OTHER_USER)[0]
     assert message.kind == "CINMessage"
     assert len(message.content["CustomerIdentificationNumber"]) == 4
+
+
+@pytest.mark.asyncio
+@pytest.mark.checklist("D5")
+async def test_a_hub_is_in_contact_only_when_the_certificate_in_the_repository_verifies_its_message(
+    world, eventually
+) -> None:
+    heard: list[CommandOutcome] = []
+
+    async def hear(batch) -> None:
+        heard.extend(CommandOutcome.from_bytes(message.value) for message in batch)
+
+    await world.runtime.bus.subscribe([topics.INVENTORY_OUTCOMES.name], "inventory", hear)
+    await world.change_device(CHF, status="Pending")
+    impostor = replace(world.devices[CHF], ds=world.smki.key())
+
+    await world.from_device(CHF, impostor.alert(3000, DCC, 0x8F35), "alert")
+    await world.from_device(CHF, world.devices[CHF].alert(3001, DCC, 0x8F35), "alert")
+
+    await eventually(lambda: heard)
+    assert [(outcome.device, outcome.success, outcome.id.split()[-1]) for outcome in heard] == [(CHF, True, "3001")]
 
 
 @pytest.mark.asyncio

@@ -31,6 +31,17 @@ async def test_a_future_dated_request_is_sent_at_its_date(world, eventually) -> 
 
 
 @pytest.mark.asyncio
+@pytest.mark.checklist("C12")
+async def test_a_date_29_days_ahead_is_taken_and_one_31_days_ahead_refused(world) -> None:
+    now = world.runtime.clock.now()
+    dates = [f"{now + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (29, 31)]
+
+    codes = [(await world.send("4.1.1", DATED.format(at))).response_code for at in dates]
+
+    assert codes == ["I99", "E42"]
+
+
+@pytest.mark.asyncio
 @pytest.mark.checklist("D10")
 async def test_access_control_runs_again_and_its_failure_is_an_alert(world, eventually) -> None:
     answer = await world.send("4.1.1", DATED.format(LATER))
