@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dccemu_contracts.alerts import DccAlertOrder
+from dccemu_contracts.consent import ConsentFact
 from dccemu_contracts.cos import CosDecision
 from dccemu_contracts.firmware import FirmwareReport
 from dccemu_contracts.inventory import DeviceFact, InventoryReply, PartyFact, ProductFact, RegistrationFact
@@ -36,6 +37,7 @@ from .adapters.record import Record
 from .adapters.transformer import Transformer
 from .entrypoints.admin import admin_routes
 from .entrypoints.anomaly import admin_anomaly_routes, anomaly_routes
+from .entrypoints.consents import admin_consent_routes
 from .entrypoints.front import Front
 from .settings import Settings
 from .usecases.alerts import Alerts
@@ -130,7 +132,9 @@ def _projections(
     certificates.on_change(directory.learn_certificate)
     certificates.on_change(keys.learn_certificate)
     revocations.on_change(directory.learn_revocation)
-    return parties, [parties, devices, registrations, products, certificates, revocations]
+    consents = Projection(ConsentFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
+    consents.on_change(directory.learn_consent)
+    return parties, [parties, consents, devices, registrations, products, certificates, revocations]
 
 
 async def build(settings: Settings, runtime: Runtime) -> Service:
@@ -230,6 +234,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
 
     admin = admin_routes(gateway, courier, receivers, connections)
     admin.include_router(admin_anomaly_routes(files, anomaly_rows))
+    admin.include_router(admin_consent_routes(gateway))
     service = Service(
         NAME,
         admin=admin,

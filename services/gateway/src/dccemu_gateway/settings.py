@@ -54,6 +54,9 @@ class Settings(ServiceSettings):
     sequence_wait_seconds: float = Field(
         default=600, gt=0, description="a sequenced request waits so long for an unknown predecessor: E40"
     )
+    consent: Literal["flag", "refuse"] = Field(
+        default="flag", description="an Other User's request without a recorded consent: noted in the journal, or E4"
+    )
     quarantine_days: float = Field(
         default=7, gt=0, description="a quarantined request that its User neither releases nor deletes ends then: E54"
     )
@@ -82,6 +85,7 @@ class Settings(ServiceSettings):
             furthest_future=timedelta(days=self.furthest_future_days),
             pre_command_life=timedelta(seconds=self.pre_command_life_seconds),
             compare_pre_command=self.compare_pre_command,
+            refuse_without_consent=self.consent == "refuse",
         )
 
     def receivers(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dccemu_contracts.firmware import FirmwareReport
 from dccemu_contracts.inventory import CommandOutcome, InventoryRequest
 from dccemu_contracts.scenario import Scenario, parse_scenario
 from dccemu_contracts.topics import (
+    INVENTORY_CONSENTS,
     INVENTORY_DEVICES,
     INVENTORY_PARTIES,
     INVENTORY_PRODUCTS,
@@ -25,11 +26,13 @@ from .adapters.records import Records
 from .adapters.views import Views
 from .entrypoints.admin import admin_routes
 from .entrypoints.admin_market import party_routes, product_routes, registration_routes
+from .entrypoints.consents import admin_consent_routes, consent_routes
 from .entrypoints.http import create_app
 from .entrypoints.settling import Settling
 from .settings import Settings
 from .usecases.administration import Administration
 from .usecases.answers import Answers
+from .usecases.consents import Consents
 from .usecases.dcc import DccParties
 from .usecases.documents import Documents
 from .usecases.feeds import Feeds
@@ -85,6 +88,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     products = Products(database, records, clock)
     hub_firmware = HubFirmware(database, records, outbox, journal, clock, entropy)
     parties = Parties(database, records, clock, entropy, settings.registry_entry)
+    consents = Consents(database, records, clock, entropy)
     settling = Settling(database, settings.admin_grace_seconds)
     admin = admin_routes(views, administration, seeding, clock, settling)
     market = APIRouter()
@@ -92,6 +96,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     market.include_router(party_routes(parties, views, settling))
     market.include_router(registration_routes(feeds, Documents(database, clock), views, settling))
     market.include_router(product_routes(products, hubs, hub_firmware, views, clock, settling))
+    market.include_router(admin_consent_routes(consents, settling))
     consumer = Consumer(runtime.bus, database, NAME)
     consumer.on(InventoryRequest, requests.carry_out)
     consumer.on(CommandOutcome, answers.apply)
@@ -104,6 +109,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
             INVENTORY_REGISTRATIONS: records.all_points,
             INVENTORY_PARTIES: records.all_parties,
             INVENTORY_PRODUCTS: lambda: records.product_rows.all_products(clock.now()),
+            INVENTORY_CONSENTS: records.all_consents,
         },
     )
     service = Service(
@@ -113,5 +119,6 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
         components=[_Closing(database, journal), outbox, owner, certificates, consumer],
     )
     app = create_app(views, feeds, service.unready, settings.feed_max_bytes)
+    app.include_router(consent_routes(consents))
     service.listeners = [Listener("inventory", app, host=settings.host, port=settings.port)]
     return service

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import alerts, controls, cos, firmware, inventory, smki, wan
+from . import alerts, consent, controls, cos, firmware, inventory, smki, wan
 from .envelope import Contract
 
-_MODULES = (alerts, controls, cos, firmware, inventory, smki, wan)
+_MODULES = (alerts, consent, controls, cos, firmware, inventory, smki, wan)
 
 #: Every message, ordered by topic and name.
 MESSAGES: tuple[type[Contract], ...] = tuple(

@@ -12,10 +12,11 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from dccemu_protocol.errors import ProtocolError
 
+from .consent import ServiceClass, Verification
 from .inventory import RoleSpan, TrustAnchorCell
 from .story import StoryStep
 from .trust_anchors import PARTY_NAMES, cells_of
@@ -166,6 +167,27 @@ class ScenarioDevice(Section):
     simulation: Simulation = Simulation()
 
 
+class ScenarioConsent(Section):
+    """A consent of an Energy Consumer that an Other User has recorded, for a meter point or a Device."""
+
+    consent: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    user: Eui
+    mpxn: Mpxn | None = None
+    device: Eui | None = None
+    classes: list[ServiceClass] = Field(min_length=1)
+    valid_from: AwareDatetime
+    valid_to: AwareDatetime | None = None
+    verification: Verification
+    purpose: str
+    written_notice_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> ScenarioConsent:
+        if (self.mpxn is None) == (self.device is None):
+            raise ValueError(f"consent {self.consent}: either mpxn or device")
+        return self
+
+
 class WanArea(Section):
     """SM WAN coverage of a postcode area, answered by 12.1."""
 
@@ -188,6 +210,7 @@ class Scenario(Section):
     products: list[Product] = []
     devices: list[ScenarioDevice] = []
     wan_areas: list[WanArea] = []
+    consents: list[ScenarioConsent] = []
     story: list[StoryStep] = Field(default=[], description="Steps played in order by `dccemu scenario play`.")
 
     @model_validator(mode="after")
@@ -199,6 +222,7 @@ class Scenario(Section):
             ("meter point", [point.mpxn for point in self.meter_points]),
             ("product", [product.id for product in self.products]),
             ("device", [device.device for device in self.devices]),
+            ("consent", [consent.consent for consent in self.consents]),
         ):
             twice = {name for name in names if names.count(name) > 1}
             if twice:

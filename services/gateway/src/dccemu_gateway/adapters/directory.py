@@ -13,6 +13,7 @@ from datetime import date, datetime
 import structlog
 
 from dccemu_contracts import entitlement
+from dccemu_contracts.consent import ConsentFact, ConsentIndex
 from dccemu_contracts.device_index import DeviceIndex, InventoryKey
 from dccemu_contracts.inventory import DeviceFact, PartyFact, ProductFact, RegistrationFact, UserFact
 from dccemu_contracts.shelf import Shelf
@@ -50,6 +51,7 @@ class FactsDirectory:
         self.store = TrustStore()
         self.open_distributions: OpenDistributions = {}
         self._products: dict[str, dict[str, ProductFact]] = {}
+        self._consents = ConsentIndex()
         self._users: dict[str, User] = {}
         self._users_of: dict[str, tuple[str, ...]] = {}
         self._by_name: dict[tuple[object, int], _Held] = {}
@@ -84,6 +86,10 @@ class FactsDirectory:
             entries.pop(fact.key, None)
         else:
             entries[fact.key] = fact
+
+    def learn_consent(self, _old: ConsentFact | None, fact: ConsentFact) -> None:
+        """Take a consent of an Energy Consumer."""
+        self._consents.put(fact)
 
     def learn_certificate(self, _old: CertificateFact | None, fact: CertificateFact) -> None:
         """Take a certificate of the repository."""
@@ -143,6 +149,10 @@ class FactsDirectory:
 
     def products(self, firmware_version: str) -> Sequence[ProductFact]:
         return list(self._products.get(firmware_version, {}).values())
+
+    def consent(self, user: str, srv: str, device: DeviceFact, at: datetime) -> str | None:
+        found = self._consents.find(user, srv, device, self.index, at)
+        return None if found is None else found.consent
 
     def read_inventory(self, key: InventoryKey) -> tuple[DeviceFact, ...]:
         return self.index.read(key)

@@ -69,6 +69,9 @@ class Directory(Protocol):
     def open_distributions(self) -> OpenDistributions:
         """Firmware distributions that are open, by Device."""
 
+    def consent(self, user: str, srv: str, device: DeviceFact, at: datetime) -> str | None:
+        """The consent of the Energy Consumer that covers a User's request, if one is recorded."""
+
     def read_inventory(self, key: InventoryKey) -> tuple[DeviceFact, ...]:
         """Devices for Read Inventory."""
 

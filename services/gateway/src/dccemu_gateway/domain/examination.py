@@ -48,7 +48,7 @@ class Examination:
     """What the rules read and establish, in the order of the table.
 
     Attributes from ``root`` on are set by the rule that establishes them; a rule may rely on every attribute that an
-    earlier rule of the table sets.
+    earlier rule of the table sets. ``consent`` is None where none is needed, empty where none is recorded.
     """
 
     document: bytes
@@ -76,6 +76,7 @@ class Examination:
     pre_command: PreCommand | None = None
     is_repeat: bool = False
     firmware: FirmwarePlan | None = None
+    consent: str | None = None
 
     def find(self, issuer: str, serial: int) -> ec.EllipticCurvePublicKey | None:
         """Serve as the verifier's key source; remembers the certificate for the rules that judge it."""

@@ -13,7 +13,8 @@ class Policy:
     """Settings of the access control.
 
     ``past_allowance`` and ``furthest_future`` bound ExecutionDateTime (service-request-processing.md section 9).
-    ``compare_pre_command`` switches check 7c.
+    ``compare_pre_command`` switches check 7c. ``refuse_without_consent`` makes an Other User's request for consumption
+    data or for a Type 2 Device fail where no consent is recorded; else the audit trail says so (section 14).
     """
 
     dcc: str
@@ -22,3 +23,4 @@ class Policy:
     furthest_future: timedelta = timedelta(days=30)
     pre_command_life: timedelta = timedelta(hours=24)
     compare_pre_command: bool = True
+    refuse_without_consent: bool = False

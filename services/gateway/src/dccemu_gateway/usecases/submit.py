@@ -162,6 +162,8 @@ class Submit:
             detail |= {"code": verdict.failure.code, "rule": verdict.failure.rule}
         if request is not None:
             detail["command_variant"] = request.command_variant
+        if examination.consent is not None:
+            detail["consent"] = examination.consent or "none recorded"
         return Entry(
             id=self._gateway.new_id(),
             at=examination.at,

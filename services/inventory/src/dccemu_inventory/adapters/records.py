@@ -8,12 +8,13 @@ collected and puts facts and alerts into the outbox, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import cast
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import TypeVar, cast
 
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_contracts.alerts import DccAlertOrder
+from dccemu_contracts.consent import ConsentFact
 from dccemu_contracts.device_index import DeviceIndex, normal_post_code
 from dccemu_contracts.envelope import Contract
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact
@@ -50,6 +51,10 @@ _PUT_POINTS = upsert(
 _PUT_PARTY = """
 INSERT INTO parties (party, version, removed, body) VALUES ($1, $2, $3, $4)
 ON CONFLICT (party) DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDED.removed, body = EXCLUDED.body"""
+_PUT_CONSENT = """
+INSERT INTO consents (consent, version, removed, user_, body) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (consent) DO UPDATE SET version = EXCLUDED.version, removed = EXCLUDED.removed, user_ = EXCLUDED.user_,
+  body = EXCLUDED.body"""
 _PUT_HISTORY = """
 INSERT INTO device_history (device, old, new, at, event, cause, request_id, user_)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
@@ -57,6 +62,8 @@ _OPEN_DUTY = """
 INSERT INTO duties (device, duty, opened_at, due_at, note) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (device, duty) DO UPDATE SET note = EXCLUDED.note"""
 _CLOSE_DUTY = "UPDATE duties SET done_at = $3, note = '' WHERE device = $1 AND duty = $2 AND done_at IS NULL"
+
+_FactT = TypeVar("_FactT", DeviceFact, RegistrationFact, PartyFact, ConsentFact)
 
 
 class Records:
@@ -135,25 +142,13 @@ class Records:
 
     async def save_devices(self, connection: PoolConnectionProxy, devices: Iterable[DeviceFact]) -> list[DeviceFact]:
         """Store records under new versions; gives the facts to publish."""
-        changed = list(devices)
-        versions = await self._versions(connection, len(changed))
-        facts = [
-            fact.model_copy(update={"version": version, "id": self._entropy.uuid()})
-            for fact, version in zip(changed, versions, strict=True)
-        ]
-        await connection.executemany(_PUT_DEVICE, [device_row(fact) for fact in facts])
-        return facts
+        return await self._save(connection, devices, _PUT_DEVICE, device_row)
 
     async def save_points(
         self, connection: PoolConnectionProxy, points: Iterable[RegistrationFact]
     ) -> list[RegistrationFact]:
         """Store meter points under new versions; gives the facts to publish."""
-        changed = list({point.mpxn: point for point in points}.values())
-        versions = await self._versions(connection, len(changed))
-        facts = [
-            fact.model_copy(update={"version": version, "id": self._entropy.uuid()})
-            for fact, version in zip(changed, versions, strict=True)
-        ]
+        facts = await self._renewed(connection, {point.mpxn: point for point in points}.values())
         rows = [
             (fact.mpxn, fact.version, fact.removed, fact.fuel, fact.network, fact.to_bytes().decode()) for fact in facts
         ]
@@ -163,15 +158,40 @@ class Records:
 
     async def save_parties(self, connection: PoolConnectionProxy, parties: Iterable[PartyFact]) -> list[PartyFact]:
         """Store Parties under new versions; gives the facts to publish."""
-        changed = list(parties)
+        return await self._save(
+            connection, parties, _PUT_PARTY, lambda f: (f.party, f.version, f.removed, f.to_bytes().decode())
+        )
+
+    async def save_consents(
+        self, connection: PoolConnectionProxy, consents: Iterable[ConsentFact]
+    ) -> list[ConsentFact]:
+        """Store consents under new versions; gives the facts to publish."""
+        return await self._save(
+            connection,
+            consents,
+            _PUT_CONSENT,
+            lambda f: (f.consent, f.version, f.removed, f.user, f.to_bytes().decode()),
+        )
+
+    async def _save(
+        self,
+        connection: PoolConnectionProxy,
+        facts: Iterable[_FactT],
+        statement: str,
+        row_of: Callable[[_FactT], tuple[object, ...]],
+    ) -> list[_FactT]:
+        saved = await self._renewed(connection, facts)
+        await connection.executemany(statement, [row_of(fact) for fact in saved])
+        return saved
+
+    async def _renewed(self, connection: PoolConnectionProxy, facts: Iterable[_FactT]) -> list[_FactT]:
+        """The facts under new versions and ids."""
+        changed = list(facts)
         versions = await self._versions(connection, len(changed))
-        facts = [
+        return [
             fact.model_copy(update={"version": version, "id": self._entropy.uuid()})
             for fact, version in zip(changed, versions, strict=True)
         ]
-        rows = [(fact.party, fact.version, fact.removed, fact.to_bytes().decode()) for fact in facts]
-        await connection.executemany(_PUT_PARTY, rows)
-        return facts
 
     async def publish(self, connection: PoolConnectionProxy, facts: Sequence[Contract]) -> None:
         """Put facts into the outbox."""
@@ -207,6 +227,10 @@ class Records:
     def all_devices(self) -> AsyncIterator[Contract]:
         """Every record, tombstones too, for a snapshot."""
         return self._all("SELECT device, version, body FROM devices", DeviceFact)
+
+    def all_consents(self) -> AsyncIterator[Contract]:
+        """Every consent, for a snapshot."""
+        return self._all("SELECT consent, version, body FROM consents", ConsentFact)
 
     def all_points(self) -> AsyncIterator[Contract]:
         """Every meter point, for a snapshot."""

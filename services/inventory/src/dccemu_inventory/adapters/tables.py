@@ -125,6 +125,17 @@ parties = Table(
     Column("body", Text, nullable=False),
 )
 
+#: Consents of Energy Consumers that Other Users recorded.
+consents = Table(
+    "consents",
+    metadata,
+    Column("consent", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("user_", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 #: EUI-64s given out from the central registry entry, or taken up from a scenario.
 identifiers = Table(
     "identifiers",

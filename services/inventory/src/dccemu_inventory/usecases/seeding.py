@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from asyncpg.pool import PoolConnectionProxy
 
+from dccemu_contracts.consent import ConsentFact
 from dccemu_contracts.device_index import normal_post_code
 from dccemu_contracts.envelope import Contract
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact, UserFact
-from dccemu_contracts.scenario import MeterPoint, Scenario, ScenarioDevice, ScenarioParty
+from dccemu_contracts.scenario import MeterPoint, Scenario, ScenarioConsent, ScenarioDevice, ScenarioParty
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
 
@@ -28,10 +29,11 @@ _IDENTIFIER = """
 INSERT INTO identifiers (eui, party, purpose, given_at) VALUES ($1, $2, $3, $4) ON CONFLICT (eui) DO NOTHING"""
 _HISTORY = """
 INSERT INTO device_history (device, old, new, at, event, cause) VALUES ($1, $2, $3, $4, 'seeded', $5)"""
-_TOMBSTONES: Mapping[str, type[DeviceFact | RegistrationFact | PartyFact]] = {
+_TOMBSTONES: Mapping[str, type[DeviceFact | RegistrationFact | PartyFact | ConsentFact]] = {
     "devices": DeviceFact,
     "meter_points": RegistrationFact,
     "parties": PartyFact,
+    "consents": ConsentFact,
 }
 
 
@@ -89,6 +91,7 @@ class Seeding:
         saved += await self._records.save_devices(connection, [f for f in listed if isinstance(f, DeviceFact)])
         saved += await self._records.save_points(connection, [f for f in listed if isinstance(f, RegistrationFact)])
         saved += await self._records.save_parties(connection, [f for f in listed if isinstance(f, PartyFact)])
+        saved += await self._records.save_consents(connection, [f for f in listed if isinstance(f, ConsentFact)])
         return saved
 
     async def _fill(self, connection: PoolConnectionProxy, scenario: Scenario) -> list[Contract]:
@@ -122,6 +125,7 @@ class Seeding:
                 *(self._party(party) for party in scenario.parties),
                 *(self._point(point) for point in scenario.meter_points),
                 *(self._device(scenario, device) for device in recorded),
+                *(self._consent(consent) for consent in scenario.consents),
             ],
         )
         cause = f"scenario {scenario.name}"
@@ -163,6 +167,11 @@ class Seeding:
                 "spans": tuple(registration.span() for registration in point.registrations),
             }
         )
+
+    def _consent(self, consent: ScenarioConsent) -> ConsentFact:
+        now = self._clock.now()
+        given = {**consent.model_dump(), "id": consent.consent, "at": now, "version": 0, "recorded_at": now}
+        return ConsentFact.model_validate(given)
 
     def _device(self, scenario: Scenario, device: ScenarioDevice) -> DeviceFact:
         product = scenario.product(device.product)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dccemu_contracts.consent import SERVICE_CLASSES
 from dccemu_contracts.installation import installing_role
 from dccemu_protocol import catalogue
 from dccemu_protocol.duis import read_date_time
@@ -12,6 +13,7 @@ from ..refusal import Refusal
 from ..status import ALLOWED, OFF_LIST_SERVICES
 from .bodies import installation_request
 
+OTHER_USER = "OU"
 SUPPLIER_ROLES = frozenset({"IS", "GS", "ES"})
 
 
@@ -86,6 +88,24 @@ def user_entitled(examination: Examination) -> None:
             got="no such registration",
         )
     examination.role = role
+
+
+def consent_recorded(examination: Examination) -> None:
+    """19: an Other User has the Energy Consumer's consent for consumption data and for Type 2 Devices (section 14).
+
+    Nobody checks it in the real system; the emulator notes what is recorded, and refuses only when told to.
+    """
+    if examination.role != OTHER_USER or examination.service_request.srv not in SERVICE_CLASSES:
+        return
+    user, srv = examination.user_text, examination.service_request.srv
+    found = examination.directory.consent(user, srv, examination.target, examination.moment)
+    examination.consent = found or ""
+    if found is None and examination.policy.refuse_without_consent:
+        raise Refusal(
+            "NOT_REGISTERED",
+            expected=f"a consent for {SERVICE_CLASSES[srv]} at {examination.device_text}, recorded by {user}",
+            got="none at that time",
+        )
 
 
 _PERIOD, _START, _END = sr("ReadLogPeriod"), sr("StartDateTime"), sr("EndDateTime")

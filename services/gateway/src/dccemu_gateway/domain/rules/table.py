@@ -18,6 +18,7 @@ from ..refusal import Failure, Refusal, Verdict
 from . import authority, bodies, dates, device, document, form, signed
 
 _SECTION_2 = "service-request-processing.md 2"
+_SECTION_14 = "service-request-processing.md 14"
 _SECTION_8 = "service-request-processing.md 8"
 
 
@@ -60,6 +61,7 @@ SUBSTANCE: tuple[Rule, ...] = (
     _rule("16", "device status", "SMI status allows the service", device.status_allows),
     _rule("17", "device model", "Device Model listed, or the service brings it back", device.model_listed),
     _rule("19", "entitlement", "registered in that role at the time that matters", device.user_entitled),
+    _rule("19", "consent", "an Other User's consent, where it needs one", device.consent_recorded, _SECTION_14),
     _rule("19", "period", "for log reads, on every date of the period", device.period_in_own_time),
     _rule("20", "local delivery", "role and status permit local delivery", device.local_delivery_allowed),
     _rule("21", "future date", "date allowed, not past, not more than 30 days ahead", dates.date_acceptable),
