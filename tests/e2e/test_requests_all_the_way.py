@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
+from dccemu_sdk import firmware
 from dccemu_sdk.session import Dcc
 
 ESME = "00-DB-12-34-56-78-90-A0"
@@ -112,3 +115,40 @@ def test_a_device_is_pre_notified_once(dcc: Dcc, request_of: Build) -> None:
 
     assert first.code in {"I0", "I99"}
     assert second.code.startswith("E1202")
+
+
+def test_a_firmware_image_reaches_a_meter_which_verifies_it(dcc: Dcc) -> None:
+    user = dcc.user()
+    image = firmware.meter_image(user.identity, b"software for gas meters " * 9_000, "00020142")
+    entry = {"device_type": "GSME", "manufacturer": "AB01", "model": "010B030B", "firmware_version": "00020142"}
+    listed = {**entry, "gbcs_version": "4.3", "image_hash": firmware.image_hash(image)}
+    dcc.admin.call("PUT", "/admin/inventory/products", listed)
+
+    sent = user.send(firmware.update_firmware(image, "00020142", [GSME]))
+
+    assert sent.code == "I99"
+    assert user.receiver is not None
+    (receipt,) = user.receiver.wait_for(lambda answer: answer.kind == "DeviceAlertMessage")
+    assert receipt.content["AlertCode"] == "8F72"
+
+
+def test_the_published_image_is_for_other_hardware_than_the_meters(
+    dcc: Dcc, template: Callable[[str], bytes], request: pytest.FixtureRequest
+) -> None:
+    document = template("11.1_UPDATE_FIRMWARE")
+    octets = re.search(rb"FirmwareImage>([^<]+)<", document)
+    assert octets is not None
+    digest = firmware.image_hash(base64.b64decode(octets[1]))
+    entry = {"device_type": "ESME", "manufacturer": "AB01", "model": "010A030B", "firmware_version": "00000000"}
+    dcc.admin.call("PUT", "/admin/inventory/products", {**entry, "gbcs_version": "4.3", "image_hash": digest})
+    user = dcc.user()
+
+    sent = user.send(document)
+
+    if "imported" not in request.node.name:
+        assert sent.code == "E110106", "the published Supplier's key signed it, not this suite's"
+        return
+    assert sent.code == "I99"
+    assert user.receiver is not None
+    (told,) = user.receiver.wait_for(lambda answer: "CommsHubAlert" in str(answer.content))
+    assert "HardwareVersionMismatch" in str(told.content)
