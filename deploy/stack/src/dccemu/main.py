@@ -14,6 +14,7 @@ GROUPS: dict[str, str] = {
     "up": "dccemu.commands.up",
     "gbcs": "dccemu.commands.gbcs",
     "duis": "dccemu.commands.duis",
+    "firmware": "dccemu.commands.firmware",
     "pki": "dccemu.commands.pki",
     "certs": "dccemu.commands.certs",
     "journal": "dccemu.commands.journal",

@@ -1,5 +1,6 @@
 """A client for Users of the DCC User Gateway: sign, send, correlate, receive, decode; and the admin port."""
 
+from . import firmware
 from .admin import AdminClient
 from .counters import CounterSource
 from .documents import address, signed_pre_command
@@ -39,6 +40,7 @@ __all__ = [
     "check_header",
     "check_meaning",
     "client_tls",
+    "firmware",
     "open_keystore",
     "signed_pre_command",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from lxml import etree
 
@@ -60,7 +60,7 @@ def update_ppmid_firmware(image: bytes, version: str, devices: Sequence[str], *,
 
 def activate_firmware(device: str, digest: str, at: datetime | None = None) -> bytes:
     """An unsigned 11.3: let a meter run the image it holds, now or at a later time."""
-    when = {} if at is None else {"ExecutionDateTime": write_date_time(at)}
+    when = {} if at is None else {"ExecutionDateTime": write_date_time(at if at.tzinfo else at.replace(tzinfo=UTC))}
     return _request("11.3", 4, device, "ActivateFirmware", {**when, "FirmwareHash": digest.upper()})
 
 
