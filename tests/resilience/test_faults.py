@@ -1,4 +1,4 @@
-"""Promises I1 to I6 under faults F1, F2, F3, F5 and F10 (reliability.md), counted by the chaos driver's checker.
+"""Promises I1 to I6 under faults F1 to F5, F8 and F10 (reliability.md), counted by the chaos driver's checker.
 
 A closed loop: the User has so many requests without an answer and asks for more as the answers come, so a run takes as
 long as the machine needs. A run proves nothing, and fails, with fewer than ``LEAST`` acknowledged requests or three
@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 LEAST = int(os.environ.get("DCCEMU_CHAOS_LEAST", "1000"))
-FAULTS = ["F1", "F2", "F2b", "F3", "F5", "F10"]
+FAULTS = ["F1", "F2", "F2b", "F3", "F4", "F5", "F10"]
+LONG = [*FAULTS, "F4b", "F8", "soak"]
 
 pytestmark = pytest.mark.isolated
 
@@ -32,7 +33,7 @@ def test_every_acknowledged_request_gets_exactly_one_answer(house: Any, fault: s
 
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("fault", [*FAULTS, "soak"])
+@pytest.mark.parametrize("fault", LONG)
 def test_for_a_minute_under_load(house: Any, fault: str) -> None:
     from chaos_driver.load import Load
     from chaos_driver.run import run

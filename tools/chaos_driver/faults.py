@@ -38,6 +38,26 @@ async def database(house: House, _rng: random.Random) -> str:
     return "PostgreSQL: immediate shutdown and start"
 
 
+def stalling(shortest: float, longest: float) -> Strike:
+    """A part that is there and says nothing for a while, then goes on with what it had begun."""
+
+    async def strike(house: House, rng: random.Random) -> str | None:
+        part = rng.choice(("broker", "PostgreSQL", "gateway", "sm-wan"))
+        seconds = rng.uniform(shortest, longest)
+        return f"SIGSTOP {part} for {seconds:.1f} s" if await house.stall(part, seconds) else None
+
+    return strike
+
+
+async def _slow_devices(house: House, _rng: random.Random) -> str | None:
+    """The simulated Devices' service gets a tenth of the time, for ten seconds."""
+    for _ in range(20):
+        if not await house.stall("sm-wan", 0.45):
+            return None
+        await asyncio.sleep(0.05)
+    return "simulated Devices at a tenth of their speed for 10 s"
+
+
 async def _any(house: House, rng: random.Random) -> str | None:
     strikes = [killing("gateway", "sm-wan", "inventory", "smki", "cos-party"), broker, database]
     return await rng.choices(strikes, weights=[6, 1, 1])[0](house, rng)
@@ -65,7 +85,10 @@ FAULTS: Mapping[str, Fault] = {
     "F2": Fault("kill -9 of the simulated Devices' service", killing("sm-wan"), (0.5, 2.0)),
     "F2b": Fault("kill -9 of inventory, SMKI and CoS Party", killing("inventory", "smki", "cos-party"), (0.3, 1.0)),
     "F3": Fault("kill -9 of the broker, restarted empty", broker, (0.5, 2.0)),
+    "F4": Fault("SIGSTOP and SIGCONT of broker, PostgreSQL, gateway or Devices", stalling(1.0, 3.0), (0.3, 1.0)),
+    "F4b": Fault("the same for ten seconds", stalling(10.0, 10.0), (0.5, 2.0)),
     "F5": Fault("immediate shutdown of PostgreSQL", database, (0.5, 2.0)),
+    "F8": Fault("simulated Devices at a tenth of their speed", _slow_devices, (0.5, 2.0)),
     "F10": Fault("every message several times at once", None, copies=(2, 5)),
     "soak": Fault("any of them", _any, (5.0, 15.0)),
 }

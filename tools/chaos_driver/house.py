@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -112,6 +113,25 @@ class House:
             return None
         return pid
 
+    def processes(self, part: str) -> list[int]:
+        """The processes of a part: a service, the broker, or PostgreSQL with its sessions."""
+        if part == "broker":
+            return [self.broker.pid]
+        if part == "PostgreSQL":
+            return [self.postgres.pid, *children(self.postgres.pid)]
+        pid = self.pids().get(part)
+        return [] if pid is None else [pid]
+
+    async def stall(self, part: str, seconds: float) -> bool:
+        """``SIGSTOP``, and ``SIGCONT`` after a while: the part is there, and silent. False when it is not running."""
+        stopped = self.processes(part)
+        _signal(stopped, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            _signal(stopped, signal.SIGCONT)
+        return bool(stopped)
+
     async def lose_broker(self, away: float) -> None:
         """``kill -9`` the broker and start it, empty, on the same port."""
         await self.broker.kill()
@@ -135,6 +155,12 @@ class House:
     def log(self, length: int = 6000) -> str:
         """The end of the suite's log."""
         return "" if self._stack is None else self._stack.tail(length)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def children(pid: int) -> list[int]:

@@ -148,6 +148,27 @@ async def test_an_endpoint_that_does_not_answer_in_time_has_failed(endpoint: End
     await pool.close()
 
 
+async def test_an_endpoint_that_went_away_without_a_word_is_connected_to_anew(endpoint: Endpoint) -> None:
+    """Half-open: connections from before it went away are never answered, and are not tried one by one."""
+    pool = RawPool(per_host=4, answer_time=0.3)
+    url = f"http://127.0.0.1:{endpoint.port}/"
+    endpoint.pause = asyncio.Event()
+    first = [asyncio.create_task(pool.post(url, b"<a/>")) for _ in range(4)]
+    while len(endpoint.requests) < 4:  # noqa: ASYNC110 - the endpoint's own list has no event
+        await asyncio.sleep(0)
+    endpoint.pause.set()
+    await asyncio.gather(*first)
+
+    endpoint.pause = asyncio.Event()
+    with pytest.raises(DeliveryFailed):
+        await pool.post(url, b"<b/>")
+    endpoint.pause = None
+
+    assert (await pool.post(url, b"<c/>")).status == 200
+    assert endpoint.connections == 5
+    await pool.close()
+
+
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"])
 async def test_an_answer_that_is_not_http_has_failed(endpoint: Endpoint, answer: bytes) -> None:
     endpoint.answer = answer

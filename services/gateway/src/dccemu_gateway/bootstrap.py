@@ -165,7 +165,12 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         runtime.faults,
         posts.post,
         receivers.url,
-        Pauses(timedelta(seconds=settings.retry_first_seconds), timedelta(seconds=settings.retry_last_seconds)),
+        Pauses(
+            timedelta(seconds=settings.retry_first_seconds),
+            timedelta(seconds=settings.retry_last_seconds),
+            timedelta(seconds=settings.retry_away_seconds),
+        ),
+        entropy.child("courier"),
         per_user=settings.deliveries_per_user,
         bodies=settings.bodies_in_memory,
     )

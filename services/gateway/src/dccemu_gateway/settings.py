@@ -71,7 +71,12 @@ class Settings(ServiceSettings):
     )
     max_in_flight: int = Field(default=1024, ge=1, description="requests worked on at once; past it 503")
     retry_first_seconds: float = Field(default=1, gt=0, description="pause before the second delivery attempt")
-    retry_last_seconds: float = Field(default=300, gt=0, description="longest pause between delivery attempts")
+    retry_last_seconds: float = Field(
+        default=300, gt=0, description="longest pause between attempts to deliver a document that its User refuses"
+    )
+    retry_away_seconds: float = Field(
+        default=4, gt=0, description="longest pause between attempts to reach a User that is away or fails"
+    )
     deliveries_per_user: int = Field(default=32, ge=1, description="connections to one Receive Response Service")
     delivery_connect_seconds: float = Field(default=5, gt=0, description="time to connect to a User")
     delivery_answer_seconds: float = Field(default=10, gt=0, description="time for a User to take a Response")

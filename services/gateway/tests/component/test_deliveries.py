@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient
 from dccemu_runtime.faults import Fault
 
 READ = "<sr:ReadInstantaneousImportRegisters/>"
+OTHER_USER = "00-DB-12-34-56-78-00-04"
 SUPPLIER, ESME, GSME = "90-B3-D5-1F-30-01-00-00", "00-DB-12-34-56-78-90-A0", "00-DB-12-34-56-78-90-A1"
 
 
@@ -35,6 +36,45 @@ async def test_a_user_that_fails_gets_the_same_octets_again_after_growing_pauses
     world.runtime.clock.advance(timedelta(seconds=9))
     await eventually(lambda: _state(world, "delivered"))
     assert len(set(user.taken)) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_user_that_was_away_for_long_has_its_documents_within_five_seconds_of_its_return(
+    world, eventually
+) -> None:
+    """Fault F7 of the reliability goals: whoever waits for a failing User, all its lanes go on together."""
+    user = world.users[SUPPLIER]
+    user.status = 500
+    for device in (ESME, GSME, ESME):
+        await world.send("4.1.1", READ, device=device)
+    for attempts in range(1, 13):
+        await eventually(lambda expected=attempts: len(user.taken) == expected)
+        await eventually(lambda expected=attempts: _all_attempts(world, expected))
+        world.runtime.clock.advance(timedelta(seconds=4))
+
+    user.status = 204
+    await eventually(lambda: len(user.taken) >= 13)
+    if not await _state(world, "delivered"):
+        world.runtime.clock.advance(timedelta(seconds=4))
+
+    await eventually(lambda: _state(world, "delivered"))
+    assert len(set(user.taken)) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_user_that_is_away_holds_up_nobody_else(world, eventually) -> None:
+    world.users[SUPPLIER].status = 500
+    await world.send("4.1.1", READ)
+    await eventually(lambda: _attempts(world, 1))
+
+    other = world.users[OTHER_USER]
+    await world.send("9.1", "<sr:RequestCustomerIdentificationNumber/>", user=OTHER_USER)
+
+    await eventually(lambda: len(other.taken) == 1)
+
+
+async def _all_attempts(world, expected: int) -> bool:
+    return await world.gateway.database.pool.fetchval("SELECT sum(attempts) FROM deliveries") == expected
 
 
 async def _attempts(world, expected: int) -> bool:

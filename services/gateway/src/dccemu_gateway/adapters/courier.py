@@ -24,6 +24,7 @@ from prometheus_client import Counter
 
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
+from dccemu_runtime.entropy import Entropy
 from dccemu_runtime.faults import Faults
 from dccemu_runtime.groupcommit import CONNECTION_TROUBLE, Overloaded, StoreUnavailable, Unit
 from dccemu_runtime.http.pool import Answer, DeliveryFailed
@@ -69,15 +70,21 @@ class _Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Growing pauses between attempts."""
+    """Growing pauses between attempts.
+
+    ``last`` is the longest for a document that its User refuses; ``away`` that for a User that cannot be reached or
+    fails: a single lane tries then, and all wait for it, so it soon notices that the User is back.
+    """
 
     first: timedelta
     last: timedelta
+    away: timedelta
 
-    def after(self, attempts: int) -> timedelta:
-        """The pause after so many attempts: doubled each time, up to the last."""
+    def after(self, attempts: int, share: float, *, is_away: bool) -> timedelta:
+        """The pause after so many attempts: doubled each time, up to the longest; ``share`` of a tenth is left out,
+        so that Users that failed together are not tried together."""
         doubled = self.first * float(1 << min(attempts - 1, 30))
-        return min(doubled, self.last)
+        return min(doubled, self.away if is_away else self.last) * (1 - share / 10)
 
 
 class Courier:
@@ -91,6 +98,7 @@ class Courier:
         post: Callable[[str, bytes], Awaitable[Answer]],
         receiver: Callable[[str], str | None],
         pauses: Pauses,
+        jitter: Entropy,
         *,
         per_user: int,
         bodies: int,
@@ -101,6 +109,7 @@ class Courier:
         self._post = post
         self._receiver = receiver
         self._pauses = pauses
+        self._jitter = jitter
         self._per_user = per_user
         self._bodies = bodies
         self._held = 0
@@ -284,13 +293,15 @@ class Courier:
         self, endpoint: _Endpoint, device: str, delivery: Delivery, error: str, is_endpoint: bool
     ) -> None:
         delivery.state = advance(DELIVERY_LIFE, delivery.state, DeliveryEvent.NOT_TAKE)
-        now = self._clock.now()
+        now, share = self._clock.now(), self._jitter.number(1000) / 1000
         if is_endpoint:
             endpoint.failures += 1
-            delivery.due_at = now + self._pauses.after(endpoint.failures)
+            # A User without an address is tried when one becomes known.
+            is_away = self._receiver(delivery.user) is not None
+            delivery.due_at = now + self._pauses.after(endpoint.failures, share, is_away=is_away)
             endpoint.paused_until = delivery.due_at
         else:
-            delivery.due_at = now + self._pauses.after(delivery.attempts)
+            delivery.due_at = now + self._pauses.after(delivery.attempts, share, is_away=False)
         log.info("delivery put off", user=delivery.user, delivery=delivery.id, attempts=delivery.attempts, error=error)
         await self._database.group.commit(Unit(writes=(not_taken(delivery, error),)))
         self._schedule(endpoint, device, delivery.due_at)

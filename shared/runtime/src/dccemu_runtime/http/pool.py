@@ -244,6 +244,9 @@ class RawPool:
                         # It had been closed by the other side while it was unused: take another.
                 return await self._exchange(host, await self._connect(name, port, tls), request)
         except TimeoutError as error:
+            # The other side may be gone without a word: connections kept from before would each be waited for as long.
+            while host.idle:
+                host.idle.popleft()[0].close()
             raise DeliveryFailed(f"no answer from {name}:{port} in time") from error
 
     async def _exchange(self, host: _Host, connection: _Connection, request: bytes) -> Answer:
