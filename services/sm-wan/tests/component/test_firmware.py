@@ -89,6 +89,16 @@ async def travel(wan, eventually, device: str) -> None:
     wan.runtime.clock.advance(timedelta(seconds=1))
 
 
+async def ended(wan, eventually) -> None:
+    """Wait until nothing is open any more, in rows or in the agenda."""
+    pool = wan.service.journal._database.pool
+
+    async def nothing() -> bool:
+        return await pool.fetchval("SELECT count(*) FROM firmware_distributions") == 0 and not wan.pending()
+
+    await eventually(nothing)
+
+
 async def state(wan, device: str) -> dict:
     return (await wan.admin.get(f"/admin/devices/{device}")).json()
 
@@ -141,6 +151,7 @@ async def test_the_hub_does_not_pass_on_an_image_for_other_hardware(csp, eventua
     told = decode_payload(csp.alerts(TRANSFER)[0])
     assert (told.alert_code, told.code) == (0x8F89, 2)
     assert csp.alerts(RECEIPT) == []
+    await ended(csp, eventually)
 
 
 async def test_a_hub_that_cannot_be_reached_is_tried_again_and_then_given_up(csp, eventually):
@@ -158,6 +169,7 @@ async def test_a_hub_that_cannot_be_reached_is_tried_again_and_then_given_up(csp
     (report,) = csp.reports
     assert (report.stage, report.success) == ("delivered", False)
     assert "not reachable" in report.reason
+    await ended(csp, eventually)
 
 
 async def test_an_image_that_never_comes_is_given_up_at_the_end_of_the_order(csp, eventually):
@@ -167,6 +179,7 @@ async def test_an_image_that_never_comes_is_given_up_at_the_end_of_the_order(csp
 
     await eventually(lambda: csp.reports)
     assert (csp.reports[0].success, csp.reports[0].reason) == (False, "the image did not come")
+    await ended(csp, eventually)
 
 
 async def test_a_restart_between_any_two_steps_loses_nothing_and_repeats_nothing(csp, eventually):
