@@ -20,8 +20,9 @@ from chaos_driver.house import House
 from chaos_driver.load import Load
 from chaos_driver.measure import TARGETS, measure
 from chaos_driver.run import run
+from chaos_driver.steady import steady
 
-RECOVERY = "recovery"
+RECOVERY, STEADY = "recovery", "steady"
 
 
 async def _main(chosen: argparse.Namespace) -> int:
@@ -51,6 +52,11 @@ async def _one(house: House, name: str, chosen: argparse.Namespace) -> bool:
         )
         print(measured, flush=True)
         return not measured.verdict.passed
+    if name == STEADY:
+        print(f"--- steady load, {chosen.seconds:g} s, seed {chosen.seed}", flush=True)
+        calm = await steady(house, seconds=chosen.seconds, seed=chosen.seed, share=chosen.share, least=chosen.least)
+        print(calm, flush=True)
+        return not calm.verdict.passed
     print(f"--- {name}: {FAULTS[name].title}, {chosen.seconds:g} s, seed {chosen.seed}", flush=True)
     verdict = await run(
         house,
@@ -68,7 +74,7 @@ async def _one(house: House, name: str, chosen: argparse.Namespace) -> bool:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = [*FAULTS, RECOVERY]
+    known = [*FAULTS, RECOVERY, STEADY]
     parser.add_argument("faults", nargs="*", choices=[*known, []], help=f"of {', '.join(known)}; default: all faults")
     parser.add_argument("--seconds", type=float, default=60.0, help="of load for each fault")
     parser.add_argument("--seed", type=int, default=1)
@@ -79,7 +85,9 @@ def main() -> int:
     parser.add_argument("--strikes", type=int, help="end the load after so many faults and the least requests")
     parser.add_argument("--targets", nargs="+", choices=list(TARGETS), help="recovery: what is struck; default: all")
     parser.add_argument("--times", type=int, default=5, help="recovery: strikes on each target")
-    parser.add_argument("--share", type=float, default=0.5, help="recovery: load as a share of the highest rate")
+    parser.add_argument(
+        "--share", type=float, default=0.5, help="recovery, steady: load as a share of the highest rate"
+    )
     parser.add_argument("--log", type=Path, help="write the suite's log here")
     return asyncio.run(_main(parser.parse_args()))
 

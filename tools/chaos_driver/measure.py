@@ -32,7 +32,7 @@ TARGETS: Mapping[str, tuple[Strike, float]] = {
 
 PATIENCE = 60.0
 _CALIBRATION = 6.0
-_FOR_EVER = 1e9
+FOR_EVER = 1e9
 
 
 @dataclass(slots=True)
@@ -85,9 +85,9 @@ async def measure(
     rng.shuffle(plan)
     async with sitting(house, Load(), seed) as at_work:
         user, over = at_work.user, asyncio.Event()
-        loading = asyncio.create_task(user.run(_FOR_EVER, lambda _record: over.is_set()))
+        loading = asyncio.create_task(user.run(FOR_EVER, lambda _record: over.is_set()))
         try:
-            maximum = await _calibrate(user.record)
+            maximum = await calibrate(user.record)
             user.gate.load = Load(rate=maximum * share, in_flight=256)
             strikes: dict[str, list[Landed]] = {name: [] for name in targets}
             for name in plan:
@@ -105,7 +105,7 @@ async def measure(
         return Measured(verdict, maximum, maximum * share, os.getloadavg(), strikes)
 
 
-async def _calibrate(record: Record) -> float:
+async def calibrate(record: Record) -> float:
     """The rate of a closed loop, after a second to warm up."""
     await asyncio.sleep(_CALIBRATION)
     now = time.monotonic()
