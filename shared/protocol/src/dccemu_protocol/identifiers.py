@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import ProtocolError
 
@@ -35,9 +36,7 @@ class Eui64:
     @classmethod
     def parse(cls, text: str) -> Eui64:
         """Read the hyphened DUIS form (``90-B3-D5-1F-30-01-00-00``), blind to case."""
-        if not _EUI.match(text):
-            raise ProtocolError("BAD_IDENTIFIER", f"{text[:40]!r} is not eight hyphened pairs of hexadecimal digits")
-        return cls(bytes.fromhex(text.replace("-", "")))
+        return _parsed(text)
 
     @classmethod
     def from_hex(cls, text: str) -> Eui64:
@@ -53,7 +52,20 @@ class Eui64:
         return self.octets.hex()
 
     def __str__(self) -> str:
-        return self.octets.hex("-").upper()
+        return _hyphened(self.octets)
+
+
+# The same identifiers come again and again: of one message up to twenty times.
+@lru_cache(maxsize=65_536)
+def _parsed(text: str) -> Eui64:
+    if not _EUI.match(text):
+        raise ProtocolError("BAD_IDENTIFIER", f"{text[:40]!r} is not eight hyphened pairs of hexadecimal digits")
+    return Eui64(bytes.fromhex(text.replace("-", "")))
+
+
+@lru_cache(maxsize=65_536)
+def _hyphened(octets: bytes) -> str:
+    return octets.hex("-").upper()
 
 
 @dataclass(frozen=True, slots=True)

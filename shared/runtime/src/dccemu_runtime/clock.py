@@ -33,7 +33,7 @@ class Clock:
         """The present instant."""
         if self._frozen is not None:
             return self._frozen
-        return datetime.fromtimestamp(time.time(), UTC) + self._offset
+        return datetime.now(UTC) + self._offset if self._offset else datetime.now(UTC)
 
     @property
     def is_frozen(self) -> bool:

@@ -38,6 +38,7 @@ log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 15.0
 
 DELIVERIES = Counter("dccemu_gateway_deliveries", "Attempts to deliver to Users", ["outcome"])
+_TAKEN, _NOT_TAKEN = DELIVERIES.labels("taken"), DELIVERIES.labels("not taken")
 
 _PENDING = f"""
 SELECT {DELIVERY_NAMES}, attempts FROM deliveries WHERE state = 'pending' ORDER BY position"""  # noqa: S608 - columns
@@ -273,7 +274,7 @@ class Courier:
             if delivery.state is DeliveryState.PENDING:
                 error, is_endpoint = await self._attempt(delivery)
                 delivery.attempts += 1
-                DELIVERIES.labels("taken" if error is None else "not taken").inc()
+                (_TAKEN if error is None else _NOT_TAKEN).inc()
                 if error is not None:
                     await self._put_off(endpoint, device, delivery, error, is_endpoint)
                     return

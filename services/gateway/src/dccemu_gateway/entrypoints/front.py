@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import cache
 from time import perf_counter
 from xml.sax.saxutils import escape
 
@@ -48,6 +49,17 @@ _TITLES = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+
+
+@cache
+def _answered(service: str, status: int, code: str) -> Counter:
+    return REQUESTS.labels(service, str(status), code)
+
+
+@cache
+def _seconds(service: str) -> Histogram:
+    return SECONDS.labels(service)
+
 
 Submit = Callable[[bytes, str, str | None], Awaitable[Reply]]
 
@@ -117,8 +129,8 @@ class Front:
         finally:
             self._in_flight -= 1
             self._buffered -= sum(map(len, body))
-        REQUESTS.labels(service, str(reply.status), reply.code).inc()
-        SECONDS.labels(service).observe(perf_counter() - began)
+        _answered(service, reply.status, reply.code).inc()
+        _seconds(service).observe(perf_counter() - began)
         await _answer(send, reply, closing=refusal is not None)
 
     def _admit(self, scope: Scope) -> tuple[Reply | None, str | None]:

@@ -137,15 +137,15 @@ def _payload(body: Element) -> bytes:
         raise _bad("GBCSPayload is not base64", "/Request/Body/SignedPreCommand/GBCSPayload") from None
 
 
-def read_request(root: Element) -> DuisRequest:
-    """Read a Request out of its element tree.
+def read_request(root: Element, request_id: RequestId | None = None) -> DuisRequest:
+    """Read a Request out of its element tree; ``request_id`` is that of the tree where it was read before.
 
     Raises
     ------
     ProtocolError
         ``NOT_A_REQUEST``, ``REQUEST_ID_UNREADABLE`` or ``SCHEMA_INVALID``.
     """
-    request_id = read_request_id(root)
+    request_id = request_id or read_request_id(root)
     header = _header_values(root)
     body = _body_of(root)
     body_name = local_name(body.tag)

@@ -9,7 +9,7 @@ tags; rows are shown as the data they stand for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
@@ -34,6 +34,7 @@ class Array:
 
     TAG: ClassVar[int] = 0x01
     elements: tuple[Datum, ...]
+    octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Structure:
 
     TAG: ClassVar[int] = 0x02
     elements: tuple[Datum, ...]
+    octets: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,21 @@ def encode(datum: Datum) -> bytes:
     return bytes(out)
 
 
+def settled(datum: Datum) -> Datum:
+    """The same datum, which remembers its octets: for one that is written again and again."""
+    if isinstance(datum, (Array, Structure)) and datum.octets is None:
+        object.__setattr__(datum, "octets", encode(datum))
+    return datum
+
+
+def settle_parts(datum: Datum) -> None:
+    """Let the parts of a datum remember their octets, for parts that are written again in another datum."""
+    if isinstance(datum, (Array, Structure)):
+        for element in datum.elements:
+            settle_parts(element)
+            settled(element)
+
+
 def encode_into(out: bytearray, datum: Datum) -> None:
     """Append the octets of a datum."""
     _WRITE[type(datum)](out, datum, True)
@@ -231,10 +248,14 @@ def _write_null(out: bytearray, datum: Datum, tagged: bool) -> None:
 
 
 def _write_elements(out: bytearray, datum: Datum, tagged: bool) -> None:
-    assert isinstance(datum, Array | Structure)
+    octets: bytes | None = datum.octets  # type: ignore[union-attr]
+    if octets is not None:
+        out += octets
+        return
+    elements: tuple[Datum, ...] = datum.elements  # type: ignore[union-attr]
     out.append(datum.TAG)
-    out += encode_length(len(datum.elements))
-    for element in datum.elements:
+    out += encode_length(len(elements))
+    for element in elements:
         _WRITE[type(element)](out, element, True)
 
 
@@ -259,11 +280,11 @@ def _write_bits(out: bytearray, datum: Datum, tagged: bool) -> None:
 
 
 def _write_octets(out: bytearray, datum: Datum, tagged: bool) -> None:
-    assert isinstance(datum, OctetString)
+    value: bytes = datum.value  # type: ignore[union-attr, assignment]
     if tagged:
         out.append(0x09)
-    out += encode_length(len(datum.value))
-    out += datum.value
+    out += encode_length(len(value))
+    out += value
 
 
 def _write_text(out: bytearray, datum: Datum, tagged: bool) -> None:

@@ -45,10 +45,13 @@ class TrustStore:
         self._pinned: dict[tuple[str, int], bytes] = {}
         self._revoked: dict[tuple[str, int], str] = {}
         self._verified: dict[tuple[bytes, bytes], None] = {}
+        # Paths that were found good, until anything else is trusted or revoked; dates are judged each time.
+        self._good: dict[bytes, tuple[SmkiCertificate, ...]] = {}
 
     def add_anchor(self, certificate: SmkiCertificate, *, dated: bool = True) -> None:
         """Trust a CA certificate by itself: a root, or an issuing CA whose root is not to be had (ZAZ1)."""
         self._anchors.add(certificate)
+        self._good.clear()
         self.add_authority(certificate, dated=dated)
 
     def add_authority(self, certificate: SmkiCertificate, *, dated: bool = True) -> None:
@@ -60,6 +63,7 @@ class TrustStore:
         known = self._authorities.setdefault(certificate.ski, [])
         if certificate not in known:
             known.append(certificate)
+            self._good.clear()
         if not dated:
             self._undated.add(_key(certificate))
 
@@ -70,6 +74,7 @@ class TrustStore:
     def revoke(self, issuer: str, serial: int, reason: str = "unspecified") -> None:
         """Note a serial of the CRL or ARL; it stays there."""
         self._revoked[(canonical_issuer(issuer), serial)] = reason
+        self._good.clear()
 
     def learn(self, certificate: SmkiCertificate, *, pinned: bool = False, dated: bool = True) -> None:
         """Take a certificate as the SMKI published it: root, issuing or pinned; others need no place here."""
@@ -93,6 +98,24 @@ class TrustStore:
 
     def is_anchor(self, certificate: SmkiCertificate) -> bool:
         return certificate in self._anchors
+
+    def good_path(self, certificate: SmkiCertificate) -> tuple[SmkiCertificate, ...]:
+        """The certificate and its CAs up to an anchor, all of an accepted policy, none revoked.
+
+        Raises
+        ------
+        ProtocolError
+            ``ISSUER_REVOKED``, ``CERTIFICATE_ISSUER_UNKNOWN``, ``CERTIFICATE_SIGNATURE``, ``CERTIFICATE_PATH`` or
+            ``CERTIFICATE_POLICY``.
+        """
+        found = self._good.get(certificate.der)
+        if found is None:
+            found = tuple(_path(certificate, self))
+            _check_policies(found, self.policies)
+            if len(self._good) >= _MAX_VERIFIED:
+                self._good.clear()
+            self._good[certificate.der] = found
+        return found
 
     def is_undated(self, certificate: SmkiCertificate) -> bool:
         return not self.enforce_dates and _key(certificate) in self._undated
@@ -175,17 +198,20 @@ def check_path(
         if store.enforce_dates:
             _check_dates(certificate, at)
         return
-    path = _path(certificate, store)
-    undated = any(store.is_undated(authority) for authority in path)
+    path = store.good_path(certificate)
+    if not any(store.is_undated(authority) for authority in path):
+        for member in path:
+            _check_dates(member, at)
+
+
+def _check_policies(path: tuple[SmkiCertificate, ...], accepted: frozenset[str]) -> None:
     for member in path:
-        if not set(member.policies) & store.policies:
+        if accepted.isdisjoint(member.policies):
             raise ProtocolError(
                 rules.CERTIFICATE_POLICY,
                 f"{member.serial_hex} has policy {', '.join(member.policies) or 'none'}",
                 source=_SOURCE,
             )
-        if not undated:
-            _check_dates(member, at)
 
 
 def _check_purpose(

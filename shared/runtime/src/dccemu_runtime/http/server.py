@@ -50,6 +50,44 @@ class _Refused(Exception):
     """Ends the parsing of a request that has been answered already."""
 
 
+class _Together:
+    """Writes the head of an answer together with the first part of its body: one record and one packet, not two.
+
+    A body that does not follow at once does not hold the head back.
+    """
+
+    __slots__ = ("_head", "_is_open", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self._is_open = True
+
+    def write(self, data: bytes) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._head = data
+            self._loop.call_soon(self._flush)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
+
+
 class _BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -113,6 +151,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._head = None
         self._arm(self._bounds.body_time)
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = _Together(self.transport, self.loop)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         self._disarm()

@@ -63,7 +63,7 @@ def signature_valid(examination: Examination) -> None:
     assert root is not None
     verified = verify(root, examination)
     examination.root = verified.root
-    examination.read(read_request(verified.root))
+    examination.read(read_request(verified.root, examination.request_id))
 
 
 def signer_is_the_user(examination: Examination) -> None:

@@ -46,6 +46,8 @@ _INTEGERS: Final[dict[str, tuple[str, int | None, int | None]]] = {
     "unsignedShort": ("unsigned", 0, 2**16 - 1),
 }
 _MAX_DIGITS: Final = 24
+_SHORT: Final = 24
+_MOST_REMEMBERED: Final = 256
 _MONTH_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SPACES: Final = re.compile("[ \t\r\n]+")
 _UNPADDED: Final = {2: re.compile("[AQgw]==\\Z"), 1: re.compile("[AEIMQUYcgkosw048]=\\Z")}
@@ -191,6 +193,24 @@ def _form_check(base: str) -> Check:
     return check
 
 
+def _remembering(check: Check) -> Check:
+    """The same check, which remembers what it said of short texts: versions, numbers and names of services recur."""
+    known: dict[str, str | None] = {}
+
+    def remembered(text: str) -> str | None:
+        if len(text) > _SHORT:
+            return check(text)
+        try:
+            return known[text]
+        except KeyError:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            reason = known[text] = check(text)
+            return reason
+
+    return remembered
+
+
 def compile_simple(facts: SimpleFacts) -> Check:
     """Make the check of one simple type.
 
@@ -200,9 +220,10 @@ def compile_simple(facts: SimpleFacts) -> Check:
         For a built-in base that DUIS does not use.
     """
     if facts.base in ("string", "token"):
-        return _text_check(facts, is_token=facts.base == "token")
+        check = _text_check(facts, is_token=facts.base == "token")
+        return _remembering(check) if facts.values else check
     if facts.base == "decimal" or facts.base in _INTEGERS:
-        return _number_check(facts)
+        return _remembering(_number_check(facts))
     if facts.base in ("hexBinary", "base64Binary"):
         return _octet_check(facts)
     if facts.base in ("boolean", "dateTime", "date", "time"):

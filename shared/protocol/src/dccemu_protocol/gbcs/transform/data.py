@@ -55,7 +55,8 @@ def datum_source(spec: Json) -> Data:
     """Compile a datum expression."""
     constant = constant_datum(spec)
     if constant is not None:
-        return lambda job, element, number: constant
+        shared = d.settled(constant)
+        return lambda job, element, number: shared
     kind, argument = single(spec)
     if kind in _NUMBERS:
         return _number(kind, argument)
