@@ -48,17 +48,21 @@ class RemoteJournal:
         return response.json() if response.status_code == 200 else None
 
 
+_ON_THE_WAY = frozenset({"gateway", "sm-wan"})
+
+
 class Isolated:
     """The house as supervised processes. A process that dies comes back on the ports it had."""
 
     def __init__(self, options: Options, database_url: str, broker: str, *, local_broker: bool) -> None:
         self._settings = service_settings(options, database_url=database_url, bus=broker)
-        for settings in self._settings.values():
+        for name, settings in self._settings.items():
             # One process for each service: it takes all its partitions at once, where joining a group takes seconds.
             settings["bus_share"] = "1/1"
             if local_broker:
-                # The local broker does not wake a waiting fetch: a short wait keeps the round trip short.
-                settings["bus_fetch_max_wait_ms"] = "5"
+                # The local broker does not wake a waiting fetch: a short wait keeps the round trip short, and costs
+                # both ends a fetch each time it is over. Services off the way of a Command wait longer.
+                settings["bus_fetch_max_wait_ms"] = "5" if name in _ON_THE_WAY else "25"
         self.supervisor = Supervisor()
         self._events: dict[str, dict[str, Any]] = {}
         self._readers: list[asyncio.Task[None]] = []
