@@ -128,8 +128,13 @@ def test_a_firmware_image_reaches_a_meter_which_verifies_it(dcc: Dcc) -> None:
 
     assert sent.code == "I99"
     assert user.receiver is not None
-    (receipt,) = user.receiver.wait_for(lambda answer: answer.kind == "DeviceAlertMessage")
-    assert receipt.content["AlertCode"] == "8F72"
+    user.receiver.wait_for(
+        lambda answer: (
+            answer.kind == "DeviceAlertMessage"
+            and answer.content["AlertCode"] == "8F72"
+            and str(answer.response_id).startswith(GSME)
+        )
+    )
 
 
 def test_the_published_image_is_for_other_hardware_than_the_meters(
@@ -150,5 +155,6 @@ def test_the_published_image_is_for_other_hardware_than_the_meters(
         return
     assert sent.code == "I99"
     assert user.receiver is not None
-    (told,) = user.receiver.wait_for(lambda answer: "CommsHubAlert" in str(answer.content))
-    assert "HardwareVersionMismatch" in str(told.content)
+    user.receiver.wait_for(
+        lambda answer: str(sent.request_id) in str(answer.content) and "HardwareVersionMismatch" in str(answer.content)
+    )
