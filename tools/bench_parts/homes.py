@@ -55,7 +55,7 @@ def facts(count: int, first_version: int = 1) -> Iterator[DeviceFact]:
             hub=None if kind == "CHF" else eui(home * len(KINDS)),
             import_mpxn=mpan(home) if kind == "ESME" else f"{home:010d}" if kind == "GSME" else None,
             uprn=f"{home}",
-            post_code=f"AB{home // 15 % 100} {home // 1500}AA",
+            post_code=_post_code(home),
             address_identifier=f"{home % 15}",
             cells=cells[kind],
         )
@@ -72,7 +72,13 @@ def key(kind: str, home: int) -> InventoryKey:
         return InventoryKey(device=eui(home * len(KINDS) + 2))
     if kind == "MPxN":
         return InventoryKey(mpxn=mpan(home))
-    return InventoryKey(post_code=f"ab{home // 15 % 100}{home // 1500}aa", address_identifier=f"{home % 15}")
+    return InventoryKey(post_code=_post_code(home).lower(), address_identifier=f"{home % 15}")
+
+
+def _post_code(home: int) -> str:
+    """Fifteen homes have one."""
+    street, letters = home // 15, "ABDEFGHJLNPQRSTUWXYZ"
+    return f"AB{street % 100} {street // 100 % 10}{letters[street // 1000 % 20]}{letters[street // 20_000 % 20]}"
 
 
 async def fill(inventory: Database, count: int) -> float:
