@@ -15,6 +15,7 @@ from dccemu_runtime.service import Component, Listener, Runtime, Service
 
 from .adapters.distributions import DistributionStore
 from .adapters.store import Store
+from .domain.seeding import plain
 from .entrypoints import admin, http
 from .entrypoints.consumers import DeviceConsumer
 from .settings import Settings
@@ -72,7 +73,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         scenario = parse_scenario(settings.scenario.read_text("utf-8"))
     dated = settings.keystore is None
     certificates = Projection(CertificateFact, database, bus, clock, entropy, requester=NAME)
-    enrolment = Enrolment(fleet, certificates)
+    enrolment = Enrolment(fleet, certificates, [plain(device.device) for device in scenario.devices])
     receive = Receive(fleet, journal, runtime.faults, whitelist_enforced=settings.whitelist_enforced)
     firmware = DistributeFirmware(fleet, DistributionStore(database), journal, runtime.faults, settings.pace())
     administration, joining = Administration(fleet), Joining(fleet)

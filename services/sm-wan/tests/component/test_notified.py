@@ -16,12 +16,12 @@ from dccemu_sm_wan.bootstrap import build
 NEW = "00-DB-12-34-56-78-9F-01"
 
 
-def fact(wan, version: int, **changes: object) -> DeviceFact:
+def fact(wan, version: int, device: str = NEW, **changes: object) -> DeviceFact:
     return DeviceFact(
-        id=f"fact {version}",
+        id=f"fact {device} {version}",
         at=wan.runtime.clock.now(),
         version=version,
-        device=NEW,
+        device=device,
         type="ESME",
         status="Pending",
         manufacturer="AB01",
@@ -34,12 +34,21 @@ def fact(wan, version: int, **changes: object) -> DeviceFact:
     )
 
 
+async def is_enrolled(wan, device: str) -> bool:
+    """Whether the simulated Device is there with its own certificates and those of the parties in its cells."""
+    answer = await wan.admin.get(f"/admin/devices/{device}")
+    if answer.status_code != 200:
+        return False
+    found = answer.json()
+    own = [name for name in found["state"] if name.startswith("certificate/")]
+    return len(own) == 2 and all(cell["has_certificate"] for cell in found["cells"] if cell["eui"])
+
+
 @pytest.mark.asyncio
 async def test_a_pre_notified_device_gets_keys_and_certificates_and_answers(wan, eventually, parties):
     await wan.runtime.bus.publish([message_of(fact(wan, 1))])
     eui = NEW.replace("-", "").lower()
-    await eventually(lambda: (eui, "keyAgreement") in wan.devices)
-    await eventually(lambda: wan.service.unready() == [])
+    await eventually(lambda: is_enrolled(wan, NEW))
     item = dlms.Specification(dlms.Operation.GET, 1, bytes.fromhex("0000000201ff"), 2)
     payload = dlms.encode(dlms.AccessRequest(dlms.invoke_id(1), (item,), (d.NULL,)))
 
@@ -59,6 +68,25 @@ async def test_the_hub_of_a_device_follows_the_inventory(wan, eventually):
         return answer.status_code == 200 and answer.json()["hub"] == "00-DB-12-34-56-78-90-A2"
 
     await eventually(served)
+
+
+@pytest.mark.asyncio
+async def test_a_big_inventory_comes_to_life_while_the_service_is_ready(wan, eventually):
+    """One record that no Device can be made of stops no other, and nobody waits for all of them."""
+    known = [f"00-DB-12-34-56-7A-00-{number:02X}" for number in range(30)]
+    records = [message_of(fact(wan, 1, device)) for device in known]
+    records[20] = message_of(fact(wan, 1, known[20]).model_copy(update={"gbcs_version": "none at all"}))
+
+    await wan.runtime.bus.publish(records)
+    unready = []
+
+    async def all_enrolled() -> bool:
+        unready.extend(wan.service.unready())
+        return all([await is_enrolled(wan, device) for device in (known[0], known[19], known[21], known[29])])
+
+    await eventually(all_enrolled, within=90)
+    assert unready == []
+    assert (await wan.admin.get(f"/admin/devices/{known[20]}")).status_code == 404
 
 
 @pytest.mark.asyncio

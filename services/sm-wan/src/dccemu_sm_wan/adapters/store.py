@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+
+import asyncpg
 
 from dccemu_contracts.wan import DeviceCommand
 from dccemu_protocol.gbcs.respond import DeviceFacts, Value
@@ -14,6 +16,7 @@ from dccemu_runtime.groupcommit import Claim, Write, claim, delete, upsert
 
 from ..domain.device import Behaviour, SimulatedDevice
 
+_READ_AT_ONCE = 5000
 _KEY_NAMES = ("key/", "new-key/", "certificate/")
 _VALUE = {"device": "text", "name": "text", "value": "text"}
 _PUT_VALUE = upsert("device_values", _VALUE, ("device", "name"))
@@ -34,16 +37,23 @@ class Store:
 
     async def load(self) -> dict[str, SimulatedDevice]:
         """Every Device with all that it remembers, by EUI-64."""
-        pool = self._database.pool
         found = {
             row[0]: SimulatedDevice(DeviceFacts(**json.loads(row[1])), {}, Behaviour(**json.loads(row[2])))
-            for row in await pool.fetch("SELECT device, facts, behaviour FROM devices")
+            async for row in self._rows("SELECT device, facts, behaviour FROM devices")
         }
         for table in ("device_values", "device_keys"):
-            for row in await pool.fetch(f"SELECT device, name, value FROM {table}"):  # noqa: S608 - a constant
+            async for row in self._rows(f"SELECT device, name, value FROM {table}"):  # noqa: S608 - a constant
                 if row[0] in found:
                     found[row[0]].stored[row[1]] = json.loads(row[2])
         return found
+
+    async def _rows(self, query: str) -> AsyncIterator[asyncpg.Record]:
+        """All rows of a table that may have millions, some thousands at a time."""
+        async with self._database.transaction() as connection:
+            rows = await connection.cursor(query)
+            while part := await rows.fetch(_READ_AT_ONCE):
+                for row in part:
+                    yield row
 
     async def load_one(self, eui: str) -> SimulatedDevice | None:
         """One Device with all that it remembers."""

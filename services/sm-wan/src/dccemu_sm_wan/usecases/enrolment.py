@@ -1,14 +1,16 @@
 """Certificates for Devices: their own asked of the SMKI, those of remote parties put into their cells.
 
 A Device leaves the factory with keys but without certificates, and with cells that name parties. Both are filled from
-the certificates that the SMKI publishes, once: later changes come to a Device by Commands only.
+the certificates that the SMKI publishes, once: later changes come to a Device by Commands only. A certificate makes
+only those Devices be looked at that may wait for it: many thousands may wait at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 import structlog
 
@@ -30,24 +32,35 @@ from .fleet import Fleet
 
 log = structlog.get_logger(__name__)
 _IN_USE = ("I", "N", "P")
+_AT_ONCE = 200
 
 
 class Enrolment:
-    """A component that keeps Devices enrolled."""
+    """A component that keeps Devices enrolled.
 
-    def __init__(self, fleet: Fleet, certificates: Projection[CertificateFact]) -> None:
+    Parameters
+    ----------
+    needed
+        EUI-64s (hexadecimal) of the Devices without which the service is not ready: those of the scenario. Others come
+        when the inventory tells of them, and enrol while the service works.
+    """
+
+    def __init__(self, fleet: Fleet, certificates: Projection[CertificateFact], needed: Collection[str] = ()) -> None:
         self._fleet = fleet
         self._certificates = certificates
-        self._by_holder: dict[tuple[str, str], list[CertificateFact]] = {}
+        self._needed = set(needed)
+        self._by_holder: dict[tuple[str, str], list[str]] = {}
         self._authorities: list[SmkiCertificate] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._waiting: set[str] = set()
+        self._due: set[str] = set()
         certificates.on_change(self._learn)
 
     async def start(self) -> None:
         """Ask for what is missing, then fill in what is published."""
         self._waiting = {device.facts.eui for device in self._fleet if _is_incomplete(device)}
+        self._due = set(self._waiting)
         await self.request(self._fleet)
         self._task = asyncio.create_task(self._run(), name="sm-wan enrolment")
         self._wake.set()
@@ -60,11 +73,12 @@ class Enrolment:
 
     def unmet(self) -> str | None:
         """What is missing before Devices can work."""
-        missing = [device for device in self._fleet if _is_unable(device)]
+        found = {eui: device for eui in self._needed if (device := self._fleet.find(eui)) is not None}
+        missing = {eui for eui, device in found.items() if _is_unable(device)}
+        self._needed -= found.keys() - missing
         if not missing:
             return None
-        first = hyphened(missing[0].facts.eui)
-        return f"{len(missing)} Devices wait for certificates, {first} among them"
+        return f"{len(missing)} Devices wait for certificates, {hyphened(min(missing))} among them"
 
     async def request(self, devices: Iterable[SimulatedDevice]) -> None:
         """Ask the SMKI for the certificates that Devices do not have."""
@@ -77,6 +91,7 @@ class Enrolment:
     def add(self, device: SimulatedDevice) -> None:
         """A new Device wants certificates."""
         self._waiting.add(device.facts.eui)
+        self._due.add(device.facts.eui)
         self._wake.set()
 
     def _learn(self, _: CertificateFact | None, fact: CertificateFact) -> None:
@@ -85,10 +100,24 @@ class Enrolment:
                 self._authorities.append(parse(bytes.fromhex(fact.der)))
             except ProtocolError:
                 log.warning("an authority's certificate cannot be read", serial=fact.serial)
+            self._due |= self._waiting
         elif fact.eui is not None:
-            entries = self._by_holder.setdefault((plain(fact.eui), fact.usage), [])
-            entries[:] = [entry for entry in entries if entry.key != fact.key] + [fact]
-        self._wake.set()
+            holder = plain(fact.eui)
+            entries = self._by_holder.setdefault((holder, fact.usage), [])
+            entries[:] = [entry for entry in entries if entry != fact.key] + [fact.key]
+            if fact.kind != "device":
+                self._due |= self._waiting
+            elif holder in self._waiting:
+                self._due.add(holder)
+        if self._due:
+            self._wake.set()
+
+    def _of(self, holder: str, usage: str) -> Iterator[CertificateFact]:
+        """The certificates of a holder, in the order in which they were published."""
+        for key in self._by_holder.get((holder, usage), ()):
+            fact = self._certificates.get(key)
+            if fact is not None:
+                yield fact
 
     async def _run(self) -> None:
         while True:
@@ -102,7 +131,13 @@ class Enrolment:
                 self._wake.set()
 
     async def _fill_all(self) -> None:
-        await asyncio.gather(*(self._fill(eui) for eui in list(self._waiting)))
+        while due := list(islice(self._due, _AT_ONCE)):
+            self._due.difference_update(due)
+            try:
+                await asyncio.gather(*(self._fill(eui) for eui in due))
+            except Exception:
+                self._due.update(due)
+                raise
 
     async def _fill(self, eui: str) -> None:
         device = self._fleet.find(eui)
@@ -123,7 +158,7 @@ class Enrolment:
             if draft.octets(f"certificate/{usage}") is not None:
                 continue
             point = public_point(own_key(draft, usage).public_key())
-            for fact in self._by_holder.get((device.facts.eui, usage), []):
+            for fact in self._of(device.facts.eui, usage):
                 if fact.kind == "device" and fact.ski.lower() == key_identifier(point).hex():
                     draft.put(f"certificate/{usage}", fact.der)
 
@@ -150,7 +185,7 @@ class Enrolment:
         allowed = (role, 4, 2) if role == 3 else (role, 4)
         found = [
             fact
-            for fact in self._by_holder.get((eui, usage), [])
+            for fact in self._of(eui, usage)
             if fact.kind == "organisation" and fact.top_up == top_up and fact.status in _IN_USE
         ]
         ranked = sorted(

@@ -6,6 +6,7 @@ The inventory also says which hub serves a Device; the SM WAN follows it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -23,6 +24,7 @@ from .stocking import stock
 
 log = structlog.get_logger(__name__)
 _ROLE_NAMES = {role: name for name, role in PARTY_NAMES.items()}
+_AT_ONCE = 100
 _SUPPLIED = frozenset(("ESME", "GSME", "HCALCS", "SAPC"))
 
 
@@ -66,35 +68,53 @@ class Notified:
             await self._wake.wait()
             self._wake.clear()
             news, self._news = self._news, []
-            for fact in news:
-                try:
-                    await self._take(fact)
-                except Exception:
-                    log.exception("a notified Device was not made", device=fact.device)
+            for start in range(0, len(news), _AT_ONCE):
+                await self._take_or_divide(news[start : start + _AT_ONCE])
 
-    async def _take(self, fact: DeviceFact) -> None:
-        device = self._fleet.find(plain(fact.device))
-        if device is None:
-            made = await stock(self._fleet, self._scenario_of(fact), dated=self._dated)
+    async def _take_or_divide(self, facts: Sequence[DeviceFact]) -> None:
+        """Take Devices together; when that fails, half of them, so that one that cannot be made stops no other."""
+        try:
+            await self._take(facts)
+        except Exception:
+            if len(facts) == 1:
+                log.exception("a notified Device was not made", device=facts[0].device)
+                return
+            middle = len(facts) // 2
+            await self._take_or_divide(facts[:middle])
+            await self._take_or_divide(facts[middle:])
+
+    async def _take(self, facts: Sequence[DeviceFact]) -> None:
+        missing = {fact.device: fact for fact in facts if self._fleet.find(plain(fact.device)) is None}
+        if missing:
+            made = await stock(self._fleet, self._scenario_of(list(missing.values())), dated=self._dated)
             for one in made:
                 self._enrolment.add(one)
             await self._enrolment.request(made)
-            device = self._fleet.find(plain(fact.device))
-        hub = plain(fact.hub or "")
+        newest = {fact.device: fact for fact in facts}
+        await asyncio.gather(*(self._follow_hub(fact) for fact in newest.values()))
+
+    async def _follow_hub(self, fact: DeviceFact) -> None:
+        device, hub = self._fleet.find(plain(fact.device)), plain(fact.hub or "")
         if device is not None and fact.type != "CHF" and device.facts.hub != hub:
             async with self._fleet.working(device.facts.eui):
                 device.facts = replace(device.facts, hub=hub)
                 await self._fleet.database.group.commit(Unit(writes=[self._fleet.store.put(device)]))
 
-    def _scenario_of(self, fact: DeviceFact) -> Scenario:
-        """One Device as a scenario would have it; its Supplier cells hold those of who notified it."""
+    def _scenario_of(self, facts: Sequence[DeviceFact]) -> Scenario:
+        """Devices as a scenario would have them."""
+        known = [self._entry_of(fact) for fact in facts]
+        products, devices = [product for product, _ in known], [entry for _, entry in known]
+        return Scenario.model_construct(name="notified", dcc=self._dcc, products=products, devices=devices)
+
+    def _entry_of(self, fact: DeviceFact) -> tuple[Product, ScenarioDevice]:
+        """One Device with a product of its own; its Supplier cells hold those of who notified it."""
         held = {_ROLE_NAMES[cell.role]: cell.eui for cell in fact.cells if cell.role in _ROLE_NAMES and cell.eui}
         if fact.notified_by is not None and fact.type in _SUPPLIED:
             held.setdefault("supplier", fact.notified_by)
             if fact.type == "ESME":
                 held.setdefault("network_operator", fact.notified_by)
         product = Product.model_construct(
-            id="notified",
+            id=fact.device,
             type=fact.type,
             manufacturer=fact.manufacturer,
             model=fact.model,
@@ -104,7 +124,7 @@ class Notified:
         entry = ScenarioDevice(
             device=fact.device,
             type=fact.type,
-            product="notified",
+            product=fact.device,
             status=None,
             recorded=False,
             gpf=fact.gpf,
@@ -113,4 +133,4 @@ class Notified:
             commissioned_on=fact.commissioned_on,
             credentials=held,
         )
-        return Scenario.model_construct(name="notified", dcc=self._dcc, products=[product], devices=[entry])
+        return product, entry
