@@ -3,7 +3,8 @@
     .venv/bin/python tools/bench.py [--short] [--write docs/performance.md] [--only PART ...]
 
 Parts: ``xml`` (verify and sign beside signxml), ``gbcs`` (transform and decode beside the cryptography), ``one`` and
-``isolated`` (requests all the way), ``smki`` (issuance and search), ``inventory`` (8.2 and rebuilding a projection).
+``isolated`` (requests all the way), ``smki`` (issuance and search), ``inventory`` (8.2 and rebuilding a projection),
+``start`` (a full start with a big inventory, and 8.2 over HTTPS).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_smki
-from bench_parts import end_to_end, gbcs, inventory, limits, xml
+from bench_parts import big_start, end_to_end, gbcs, inventory, limits, xml
 
-PARTS = ("xml", "gbcs", "one", "isolated", "smki", "inventory")
+PARTS = ("xml", "gbcs", "one", "isolated", "smki", "inventory", "start")
 HEAD = """# Performance
 
 Figures come from one run of one script on one machine. Compare ratios within the run; the machine was shared.
@@ -107,6 +108,7 @@ def main() -> None:
         "one": lambda: _end_to_end((), short=options.short),
         "isolated": lambda: _end_to_end(("--isolated",), short=options.short),
         "smki": lambda: _smki(short=options.short),
+        "start": lambda: big_start.report(10_000 if options.short else 100_000),
         "inventory": lambda: inventory.report(100_000 if options.short else 1_000_000),
     }
     lines = [HEAD]
