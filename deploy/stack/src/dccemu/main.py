@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "certs": "dccemu.commands.certs",
     "journal": "dccemu.commands.journal",
     "scenario": "dccemu.commands.scenario",
+    "thresholds": "dccemu.commands.thresholds",
 }
 
 
