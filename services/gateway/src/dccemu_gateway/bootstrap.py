@@ -43,6 +43,7 @@ from .settings import Settings
 from .usecases.alerts import Alerts
 from .usecases.anomaly import Detection
 from .usecases.anomaly_files import AnomalyFiles
+from .usecases.anomaly_views import AnomalyViews
 from .usecases.change_of_supplier import ChangeOfSupplier
 from .usecases.expire import Expire
 from .usecases.firmware import UpdateFirmware
@@ -213,6 +214,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     detection = Detection(anomaly_rows, clock)
     quarantine = Quarantine(gateway, hold, detection, anomaly_rows, events)
     files = AnomalyFiles(gateway, detection, anomaly_rows)
+    anomaly_views = AnomalyViews(gateway, detection, anomaly_rows)
     handlers = Handlers(send.pre_command, send, non_device, change_of_supplier)
     submit = Submit(gateway, history, handlers, detection, quarantine)
     expire = Expire(gateway, respond)
@@ -238,7 +240,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         return None
 
     admin = admin_routes(gateway, courier, receivers, connections)
-    admin.include_router(admin_anomaly_routes(files, anomaly_rows))
+    admin.include_router(admin_anomaly_routes(files, anomaly_views, anomaly_rows))
     admin.include_router(admin_consent_routes(gateway))
     service = Service(
         NAME,
@@ -270,7 +272,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         max_body_bytes=settings.max_body_bytes,
     )
     behind.state.party = connections.party
-    behind.include_router(anomaly_routes(files))
+    behind.include_router(anomaly_routes(files, anomaly_views))
     front = Front(
         behind,
         submit,

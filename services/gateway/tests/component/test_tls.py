@@ -55,10 +55,13 @@ async def test_a_party_may_send_for_its_own_users_only(world, tmp_path) -> None:
     rival, _ = await connect(world, "RIVA", tmp_path)
     async with own, rival:
         good, bad = await post(world, own), await post(world, rival)
+        url, user = f"{world.urls['duis_tls']}/tad/v1/references", {"user": "90-B3-D5-1F-30-01-00-00"}
+        files = [(await client.post(url, json=user)).status_code for client in (own, rival)]
 
     assert world.read(good.content).response_code == "I99"
     assert bad.status_code == 403
     assert "PEER_OF_ANOTHER_PARTY" in bad.text
+    assert files == [201, 403]
 
 
 @pytest.mark.asyncio

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dccemu_gateway.domain.anomaly import ALL_USERS, Anomalies
+from dccemu_gateway.domain.anomaly import Anomalies
+from dccemu_gateway.domain.windows import ALL_USERS
 from dccemu_protocol.anomaly import Threshold
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

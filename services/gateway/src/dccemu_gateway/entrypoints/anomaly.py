@@ -19,6 +19,7 @@ from dccemu_runtime.http.problem import Problem
 
 from ..adapters.anomaly import AnomalyRows
 from ..usecases.anomaly_files import AnomalyFiles
+from ..usecases.anomaly_views import AnomalyViews
 
 Json = dict[str, Any]
 IN_TIME = timedelta(minutes=30)
@@ -55,7 +56,7 @@ async def _peer(request: Request) -> str | None:
 Peer = Annotated[str | None, Depends(_peer)]
 
 
-def anomaly_routes(files: AnomalyFiles) -> APIRouter:
+def anomaly_routes(files: AnomalyFiles, views: AnomalyViews) -> APIRouter:
     """What a User calls; the application's state has ``party``, which tells the Party of a client certificate."""
     router = APIRouter(prefix="/tad/v1", tags=["threshold anomaly detection"])
 
@@ -69,11 +70,11 @@ def anomaly_routes(files: AnomalyFiles) -> APIRouter:
 
     @router.get("/thresholds", summary="The thresholds of a User, as given and as they count now")
     async def shown(user: str, peer: Peer) -> Json:
-        return {"thresholds": await _refusing(files.thresholds(str(Eui64.parse(user)), peer))}
+        return {"thresholds": await _refusing(views.thresholds(str(Eui64.parse(user)), peer))}
 
     @router.get("/quarantine", summary="The quarantine report of a User (CSV)")
     async def report(user: str, peer: Peer) -> Response:
-        content = await _refusing(files.report(str(Eui64.parse(user)), peer))
+        content = await _refusing(views.report(str(Eui64.parse(user)), peer))
         return Response(content, media_type="text/csv")
 
     @router.post("/actions", summary="A signed action file: release or delete what is quarantined")
@@ -90,13 +91,13 @@ def _file(document: Json) -> SignedFile:
         raise refusal(error) from None
 
 
-def admin_anomaly_routes(files: AnomalyFiles, rows: AnomalyRows) -> APIRouter:
+def admin_anomaly_routes(files: AnomalyFiles, views: AnomalyViews, rows: AnomalyRows) -> APIRouter:
     """What an operator sees, and how the DCC sets its own thresholds."""
     router = APIRouter(prefix="/gateway/anomaly")
 
     @router.get("/thresholds", summary="Thresholds of all Users and of the DCC (*), with what counts now")
     async def thresholds(user: str | None = None) -> Json:
-        return {"thresholds": await files.thresholds(user and user.upper(), None)}
+        return {"thresholds": await views.thresholds(user and user.upper(), None)}
 
     @router.put("/dcc-thresholds", summary="The DCC sets thresholds over all Users, once these are approved")
     async def set_by_dcc(

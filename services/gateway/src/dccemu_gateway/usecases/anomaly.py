@@ -21,9 +21,10 @@ from dccemu_runtime.clock import Clock
 from dccemu_runtime.groupcommit import CONNECTION_TROUBLE
 
 from ..adapters.anomaly import AnomalyRows, Owned
-from ..domain.anomaly import ALL_USERS, Anomalies, Passage, Watch
+from ..domain.anomaly import Anomalies, Passage
 from ..domain.examination import Examination
 from ..domain.lifecycle import kind_of
+from ..domain.windows import ALL_USERS, Watch
 
 log = structlog.get_logger(__name__)
 

@@ -26,15 +26,15 @@ from dccemu_protocol.anomaly import (
     read_actions,
     read_thresholds,
 )
-from dccemu_protocol.anomaly.actions import ReportRow, write_report
 from dccemu_protocol.anomaly.layout import SOURCE, refused
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import Usage, serial_text
 from dccemu_runtime.journal import Check, Entry
 
 from ..adapters.anomaly import AnomalyRows
-from ..domain.anomaly import ALL_USERS
+from ..domain.windows import ALL_USERS
 from .anomaly import Detection
+from .anomaly_views import check_peer
 from .gateway import Gateway
 from .quarantine import TIMER, timer_payload
 
@@ -71,7 +71,7 @@ class AnomalyFiles:
         ProtocolError
             ``UNKNOWN_USER`` or ``PEER_OF_ANOTHER_PARTY``.
         """
-        self._check_peer(user, peer)
+        check_peer(self._gateway, user, peer)
         gateway = self._gateway
         reference = f"TAD-{gateway.entropy.octets(8).hex().upper()}"
         await gateway.database.pool.execute(_GIVE, reference, user, gateway.now())
@@ -117,51 +117,7 @@ class AnomalyFiles:
         counts = {action.value: sum(wanted is action for _, wanted in chosen) for action in QuarantineAction}
         return {"reference": read.reference, "user": proven.owner, **counts}
 
-    async def report(self, user: str, peer: str | None) -> bytes:
-        """The quarantine report of a User."""
-        self._check_peer(user, peer)
-        async with self._gateway.database.pool.acquire() as connection:
-            found = await self._rows.open_of(connection, user)
-        rows = [ReportRow(one.event, one.request_id, one.srv, one.received_at, one.breach) for one in found]
-        return write_report(f"REPORT-{self._gateway.now():%Y%m%d%H%M%S}", user, rows)
-
-    async def thresholds(self, user: str | None, peer: str | None) -> list[dict[str, Any]]:
-        """Thresholds as given, with what counts now; of a User, or of everybody."""
-        if user is not None:
-            self._check_peer(user, peer)
-        at = self._gateway.now()
-        now = at.timestamp()
-        counted = {
-            (watch.owner, watch.srv, row): watch.windows[row.window.total_seconds()].count(now)
-            for watch in self._detection.watches()
-            for row in (watch.in_force(now, at),)
-            if row is not None
-        }
-        return [
-            {
-                "user": one.owner,
-                "reference": one.reference,
-                "srv": one.threshold.srv,
-                "window_seconds": int(one.threshold.window.total_seconds()),
-                "warning": one.threshold.warning,
-                "quarantine": one.threshold.quarantine,
-                "valid_from": one.threshold.valid_from.isoformat(),
-                "valid_to": None if one.threshold.valid_to is None else one.threshold.valid_to.isoformat(),
-                "exception_note": one.threshold.note,
-                "in_force": (one.owner, one.threshold.srv, one.threshold) in counted,
-                "counted": counted.get((one.owner, one.threshold.srv, one.threshold)),
-            }
-            for one in await self._rows.thresholds(user)
-        ]
-
     # -- what is checked -----------------------------------------------------------------------------------------------
-
-    def _check_peer(self, user: str, peer: str | None) -> None:
-        found = self._gateway.directory.user(user)
-        if found is None:
-            raise ProtocolError("UNKNOWN_USER", f"{user} is no User ID of an acceded Party", source=SOURCE)
-        if peer is not None and found.party != peer:
-            raise ProtocolError("PEER_OF_ANOTHER_PARTY", f"{user} is of Party {found.party}, not {peer}", source=SOURCE)
 
     async def _proven(self, file: SignedFile, peer: str | None, kind: str) -> Proven:
         try:
@@ -180,7 +136,7 @@ class AnomalyFiles:
             directory.signer(file.issuer, file.serial),
             lambda signer: directory.rely_on(signer, at, roles=SIGNER_ROLES, usage=Usage.DIGITAL_SIGNATURE),
         )
-        self._check_peer(owner, peer)
+        check_peer(self._gateway, owner, peer)
         return Proven(file, owner)
 
     async def _use(
