@@ -15,6 +15,8 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -178,11 +180,25 @@ def _let_through(path: Path) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-def _end_leftover(pid_file: Path) -> None:
+def _end_leftover(pid_file: Path, timeout: float = 10.0) -> None:
+    """End a server that outlived its parent, and wait until its lock file means nobody any more."""
     try:
         pid = int(pid_file.read_text().splitlines()[0])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError, IndexError):
         return
-    if os.fsencode(pid_file.parent) in command:
+    server = os.fsencode(pid_file.parent)
+    if server not in _command_line(pid):
+        return
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGQUIT)
+    deadline = time.monotonic() + timeout
+    while server in _command_line(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _command_line(pid: int) -> bytes:
+    """The arguments of a process; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
