@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import pytest
-from pydantic import TypeAdapter
 
 from dccemu_contracts.smki import CertificateFact
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Kind, Usage
 from dccemu_protocol.pki.profiles import NEVER_EXPIRES
-from dccemu_smki.adapters.store import certificate_fact, device_fact_octets
+from dccemu_smki.adapters.device_facts import DeviceFacts
+from dccemu_smki.adapters.store import certificate_fact
 from dccemu_smki.domain.lifecycle import Status
-from dccemu_smki.domain.records import CertificateRecord
+from dccemu_smki.domain.records import CertificateRecord, DeviceLot, DeviceMade
 
 
 @pytest.mark.parametrize("issuer", ["CN=EMDE", 'CN=a"b\\,c'])
@@ -37,9 +36,18 @@ def test_the_quick_form_equals_the_contract(issuer: str, at: datetime) -> None:
         version=7,
     )
     fact = certificate_fact(record, at)
-    when = TypeAdapter(datetime).dump_json(at).decode()
+    lot = DeviceLot(issuer, Status.PENDING, at, "P", "live")
+    made = DeviceMade(
+        record.serial.to_bytes(16, "big"),
+        Eui64.parse(str(record.eui)).octets,
+        record.usage,
+        record.ski,
+        7,
+        record.der,
+        b"",
+    )
 
-    identity, key, octets = device_fact_octets(record, json.dumps(issuer)[1:-1], when)
+    identity, key, octets = DeviceFacts(lot, at).fact(made)
 
     assert (identity, key) == (fact.id, fact.key)
     assert octets == fact.to_bytes()

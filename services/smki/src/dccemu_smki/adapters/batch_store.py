@@ -33,7 +33,7 @@ _NEXT = """
 SELECT position, eui, usage, point, hardware_type FROM batch_items
 WHERE batch = $1 AND position > $2 AND status IS NULL ORDER BY position LIMIT $3"""
 _STILL_OPEN = """
-SELECT position FROM batch_items WHERE batch = $1 AND position BETWEEN $2 AND $3 AND status IS NULL"""
+SELECT count(*) FROM batch_items WHERE batch = $1 AND position BETWEEN $2 AND $3 AND status IS NULL"""
 _REFUSED = """
 UPDATE batch_items i SET status = n.status, error_code = n.code, error_text = n.text
 FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS n(position, status, code, text)
@@ -59,6 +59,7 @@ _ITEM_COLUMNS = (
     "error_code",
     "error_text",
 )
+_USAGES = {usage.value: usage for usage in Usage}
 _FORGET = "DELETE FROM batches WHERE completed_at < $1"
 
 
@@ -168,11 +169,14 @@ class BatchStore:
     async def next_items(self, batch: int, after: int, count: int) -> list[tuple[int, DeviceWish]]:
         """Items still to be dealt with, in order, behind a position."""
         rows = await self._pool.fetch(_NEXT, batch, after, count)
-        return [(row[0], DeviceWish(Eui64(row[1]), Usage(row[2]), row[3], row[4])) for row in rows]
+        return [(row[0], DeviceWish(Eui64(row[1]), _USAGES[row[2]], row[3], row[4])) for row in rows]
 
-    async def still_open(self, connection: PoolConnectionProxy, batch: int, first: int, last: int) -> set[int]:
-        """Which items of a range are still to be dealt with, once the batch is locked."""
-        return {row[0] for row in await connection.fetch(_STILL_OPEN, batch, first, last)}
+    async def are_open(
+        self, connection: PoolConnectionProxy, batch: int, items: Sequence[tuple[int, DeviceWish]]
+    ) -> bool:
+        """Whether these, which were the next items, are all still to be dealt with, once the batch is locked."""
+        found = await connection.fetchval(_STILL_OPEN, batch, items[0][0], items[-1][0])
+        return bool(found == len(items))
 
     async def finish_refused(self, connection: PoolConnectionProxy, batch: int, items: Sequence[RefusedItem]) -> None:
         if not items:
@@ -193,13 +197,11 @@ class BatchStore:
         batch: int,
         issuer: str,
         positions: Sequence[int],
-        serials: Sequence[int],
+        serials: Sequence[bytes],
     ) -> None:
         if not positions:
             return
-        await connection.execute(
-            _ISSUED, batch, issuer, list(positions), [serial.to_bytes(16, "big") for serial in serials]
-        )
+        await connection.execute(_ISSUED, batch, issuer, positions, serials)
         await connection.execute(_COUNT, batch, len(positions))
 
     async def results(self, batch: int) -> list[ItemResult]:

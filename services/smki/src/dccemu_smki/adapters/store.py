@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -63,6 +63,13 @@ _CERTIFIED = "SELECT key_digest, owner, usage FROM certified_keys WHERE key_dige
 _CLAIM_KEYS = """
 INSERT INTO certified_keys (key_digest, owner, usage)
 SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[]) ORDER BY 1 ON CONFLICT DO NOTHING RETURNING key_digest"""
+_TAKE_KEYS = f"WITH taken AS ({_CLAIM_KEYS}) SELECT count(*) FROM taken"  # noqa: S608 - of this module
+# Counted first, looked at after: how many Devices would have more certificates than they may.
+_COUNT_UP = """
+WITH counted AS (
+    INSERT INTO device_counts (eui, issued) SELECT * FROM unnest($1::bytea[], $2::int[]) ORDER BY 1
+    ON CONFLICT (eui) DO UPDATE SET issued = device_counts.issued + excluded.issued RETURNING issued, allowed)
+SELECT count(*) FROM counted WHERE issued > allowed"""
 _COUNTS_READY = """
 INSERT INTO device_counts (eui) SELECT DISTINCT e FROM unnest($1::bytea[]) AS e ORDER BY e ON CONFLICT DO NOTHING"""
 _COUNTS = "SELECT eui, issued, allowed FROM device_counts WHERE eui = ANY($1::bytea[]) ORDER BY eui FOR UPDATE"
@@ -118,12 +125,6 @@ class Store:
     async def add(self, connection: PoolConnectionProxy, records: Sequence[CertificateRecord]) -> None:
         """Lodge certificates; those there already stay as they are."""
         await connection.executemany(_INSERT, [_row(record) for record in records])
-
-    async def copy(self, connection: PoolConnectionProxy, records: Iterable[CertificateRecord]) -> None:
-        """Lodge many new certificates; one that is there already fails them all."""
-        await connection.copy_records_to_table(
-            "certificates", records=[_row(record) for record in records], columns=_COLUMNS
-        )
 
     async def by_owner(self, eui: Eui64, kind: Kind) -> list[CertificateRecord]:
         rows = await self._pool.fetch(_SELECT + "WHERE eui = $1 AND kind = $2 ORDER BY version", eui.octets, kind.value)
@@ -220,6 +221,19 @@ class Store:
         rows = await connection.fetch(_CLAIM_KEYS, list(digests), list(owners), list(usages))
         return {row[0] for row in rows}
 
+    async def take_all(
+        self, connection: PoolConnectionProxy, claims: Sequence[tuple[bytes, bytes, str]], devices: Mapping[bytes, int]
+    ) -> bool:
+        """Take all these keys and count the certificates of the Devices; False when any may not be.
+
+        Then what was written is to be rolled back, and looked into one by one.
+        """
+        if await connection.fetchval(_COUNT_UP, list(devices), list(devices.values())):
+            return False
+        digests, owners, usages = zip(*claims, strict=True) if claims else ((), (), ())
+        taken = await connection.fetchval(_TAKE_KEYS, list(digests), list(owners), list(usages))
+        return bool(taken == len(claims))
+
     async def lock_counts(
         self, connection: PoolConnectionProxy, devices: Iterable[bytes]
     ) -> dict[bytes, tuple[int, int]]:
@@ -291,23 +305,6 @@ def certificate_fact(record: CertificateRecord, at: datetime) -> CertificateFact
         pinned=record.pinned,
         dated=record.dated,
     )
-
-
-def device_fact_octets(record: CertificateRecord, issuer: str, at: str) -> tuple[str, str, bytes]:
-    """Id, key and octets of the fact of a Device Certificate, as ``certificate_fact`` would give them.
-
-    A batch has tens of thousands of them, and a model for each costs more than its signature's DER. ``issuer`` is
-    the JSON text of the issuer without its quotes, ``at`` the JSON text of the time. A test compares the two.
-    """
-    serial = record.serial_hex
-    identity = f"certificate {record.issuer} {serial} {record.version}"
-    octets = (
-        f'{{"id":"certificate {issuer} {serial} {record.version}","at":{at},"version":{record.version},'
-        f'"serial":"{serial}","issuer":"{issuer}","kind":"device","eui":"{record.eui}",'
-        f'"usage":"{record.usage}","top_up":false,"status":"{record.status}","ski":"{record.ski.hex()}",'
-        f'"der":"{record.der.hex()}","pinned":false,"dated":true}}'
-    )
-    return identity, f"{record.issuer}|{serial}", octets.encode()
 
 
 def record_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Kind, RemotePartyRole, SmkiCertificate, Usage, serial_text
@@ -52,14 +53,36 @@ class CertificateRecord:
         return serial_text(self.serial)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceWish:
+class DeviceWish(NamedTuple):
     """What a Device's CSR asked for, the proof of possession behind it."""
 
     eui: Eui64
     usage: Usage
     point: bytes
     hardware_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLot:
+    """What the Device Certificates of a batch that are made at one time have in common."""
+
+    issuer: str
+    status: Status
+    at: datetime
+    party: str
+    hierarchy: str
+
+
+class DeviceMade(NamedTuple):
+    """One Device Certificate of a lot: what is its own, and its row for the repository."""
+
+    serial: bytes
+    eui: bytes
+    usage: Usage
+    ski: bytes
+    version: int
+    der: bytes
+    row: bytes
 
 
 def key_digest(point: bytes) -> bytes:

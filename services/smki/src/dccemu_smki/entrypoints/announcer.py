@@ -8,19 +8,15 @@ said, the next start says. Everything that is changed by hand goes through the o
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
-from datetime import datetime
 
 import structlog
-from pydantic import TypeAdapter
 
 from dccemu_contracts.smki import CertificateFact
 from dccemu_runtime.bus import Bus, BusUnavailable, Message
 
-from ..adapters.store import device_fact_octets
-from ..domain.records import CertificateRecord
-from ..usecases.context import Smki
+from ..adapters.device_facts import DeviceFacts
+from ..usecases.context import Announcement, Smki
 
 log = structlog.get_logger(__name__)
 _TOPIC = CertificateFact.topic.name
@@ -35,7 +31,7 @@ class Announcer:
     def __init__(self, bus: Bus, smki: Smki) -> None:
         self._bus = bus
         self._smki = smki
-        self._waiting: asyncio.Queue[Sequence[CertificateRecord]] = asyncio.Queue(_WAITING_CHUNKS)
+        self._waiting: asyncio.Queue[Announcement] = asyncio.Queue(_WAITING_CHUNKS)
         self._task: asyncio.Task[None] | None = None
         smki.announce = self._waiting.put
 
@@ -50,16 +46,15 @@ class Announcer:
 
     async def _run(self) -> None:
         while True:
-            records = await self._waiting.get()
-            for place in range(0, len(records), _PORTION):
-                await self._publish(records[place : place + _PORTION])
+            lot, made = await self._waiting.get()
+            facts = DeviceFacts(lot, self._smki.now())
+            for place in range(0, len(made), _PORTION):
+                said = map(facts.fact, made[place : place + _PORTION])
+                await self._publish(
+                    [Message(_TOPIC, key, octets, identity, _HEADERS) for identity, key, octets in said]
+                )
 
-    async def _publish(self, records: Sequence[CertificateRecord]) -> None:
-        """Publish certificates of one issuer, Devices' all."""
-        issuer = json.dumps(records[0].issuer)[1:-1]
-        at = TypeAdapter(datetime).dump_json(self._smki.now()).decode()
-        said = (device_fact_octets(record, issuer, at) for record in records)
-        messages = [Message(_TOPIC, key, octets, identity, _HEADERS) for identity, key, octets in said]
+    async def _publish(self, messages: Sequence[Message]) -> None:
         while True:
             try:
                 await self._bus.publish(messages)

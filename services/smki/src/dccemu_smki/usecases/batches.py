@@ -1,8 +1,6 @@
 """Batches of Device CSRs: submitted, approved, parsed, queued for the night, processed, fetched (smki.md section 5.5).
 
-The stages are rows, so a crash at any point is taken up where the last transaction ended. Processing goes in chunks:
-certificates, counts, claimed keys, published facts and item results of a chunk commit together, so nothing is ever
-half-issued.
+The stages are rows, so a crash at any point is taken up where the last transaction ended.
 """
 
 from __future__ import annotations
@@ -10,30 +8,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_protocol.errors import ProtocolError
-from dccemu_protocol.pki import Kind, csr, draw_serial
+from dccemu_protocol.pki import Kind, csr
 
-from ..adapters.batch_store import Batch, ParsedItem, RefusedItem
+from ..adapters.batch_store import Batch, ParsedItem
 from ..domain.codes import WORKFLOW_FAILED, BatchStatus, ItemStatus, Outcome, outcome_of
-from ..domain.eligibility import Applicant, check_device
 from ..domain.errors import BAD_STATUS, UNKNOWN_BATCH
-from ..domain.lifecycle import Status
 from ..domain.messages import BatchItem, Identified, ItemResult, read_batch
 from ..domain.portal import read_zip
-from ..domain.records import CertificateRecord, DeviceWish, key_digest
-from ..domain.timing import DAILY_BATCH_CSRS, POLL_PACE, RESULTS_KEPT, is_batch_window
+from ..domain.records import DeviceWish
+from ..domain.timing import DAILY_BATCH_CSRS, POLL_PACE, RESULTS_KEPT
 from .audit import note
-from .context import LIVE, Smki
-from .devices import duplicate, too_many
-from .issuing import Press, open_press
-from .subscribers import Subscriber, applicant_of, check_may_submit, find_subscriber
-from .targets import BATCH, judge
+from .batch_issue import may_run, process
+from .context import Smki
+from .subscribers import Subscriber, check_may_submit
 
 log = structlog.get_logger(__name__)
 _THREADS = min(4, os.cpu_count() or 1)
@@ -160,7 +153,7 @@ async def work_once(smki: Smki) -> bool:
     if batch.status is BatchStatus.PARSING:
         await _parse(smki, number)
         return True
-    if not _may_run(smki):
+    if not may_run(smki):
         if batch.status is not BatchStatus.PAUSED:
             await _set(smki, number, BatchStatus.PAUSED)
             return True
@@ -168,7 +161,7 @@ async def work_once(smki: Smki) -> bool:
     if batch.status is not BatchStatus.PROCESSING:
         await _set(smki, number, BatchStatus.PROCESSING)
         return True
-    await _process(smki, number)
+    await process(smki, number)
     return True
 
 
@@ -245,143 +238,6 @@ def _read_item(item: BatchItem, source: str) -> ParsedItem:
         return ParsedItem(item.id, None, outcome_of(error, ad_hoc=False))
     wish = DeviceWish(request.eui, request.usage, request.point, request.hardware_type or "")
     return ParsedItem(item.id, wish, None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Items of a batch with the certificates that are made for them ahead of the decision."""
-
-    items: Sequence[tuple[int, DeviceWish]]
-    made: Mapping[int, CertificateRecord]
-
-
-async def _process(smki: Smki, number: int) -> None:
-    """All chunks of a batch while the window is open: the next is signed while the present one is committed.
-
-    A certificate made ahead is nothing until its chunk commits; one that is then refused is thrown away.
-    """
-    press = await open_press(smki, Kind.DEVICE, LIVE, smki.now(), Status.IN_USE)
-    batch = await smki.batches.find(number)
-    if batch is None:
-        return
-    chunk = await _prepare(smki, press, batch, -1)
-    while chunk.items:
-        following = asyncio.create_task(_prepare(smki, press, batch, chunk.items[-1][0]))
-        try:
-            go_on = await _commit(smki, press, number, chunk)
-        except BaseException:
-            following.cancel()
-            raise
-        chunk = await following
-        if not go_on:
-            return
-    await _complete(smki, number)
-
-
-async def _prepare(smki: Smki, press: Press, batch: Batch, after: int) -> _Chunk:
-    items = await smki.batches.next_items(batch.id, after, smki.settings.batch_chunk)
-    serials = _serials(smki, len(items))
-    async with smki.database.pool.acquire() as connection:
-        versions = await smki.store.versions(connection, len(items))
-    return _Chunk(items, await asyncio.to_thread(_strike, press, batch.party, items, serials, versions))
-
-
-def _serials(smki: Smki, count: int) -> list[int]:
-    """Serial numbers out of one draw; the few that may not stand (first octet zero) are drawn again."""
-    drawn = smki.entropy.octets(16 * count)
-    pieces = iter([drawn[place : place + 16] for place in range(0, len(drawn), 16)])
-    return [draw_serial(lambda n: next(pieces, b"") or smki.entropy.octets(n)) for _ in range(count)]
-
-
-async def _commit(smki: Smki, press: Press, number: int, chunk: _Chunk) -> bool:
-    """One chunk: checks, certificates, facts and results in one transaction; False when it is not to go on."""
-    async with smki.database.transaction() as connection:
-        batch = await smki.batches.lock(connection, number)
-        if batch is None or batch.status is not BatchStatus.PROCESSING or not _may_run(smki):
-            return False
-        still_open = await smki.batches.still_open(connection, number, chunk.items[0][0], chunk.items[-1][0])
-        items = [item for item in chunk.items if item[0] in still_open]
-        subscriber = await find_subscriber(smki, batch.party)
-        applicant = Applicant(batch.party, {}, {}) if subscriber is None else applicant_of(smki, subscriber)
-        granted, refused = await _decide(smki, connection, applicant, items)
-        records = [chunk.made[position] for position, _ in granted]
-        await smki.store.copy(connection, records)
-        await smki.batches.finish_refused(connection, number, refused)
-        await smki.batches.finish_issued(
-            connection,
-            number,
-            press.authority.certificate.subject,
-            [position for position, _ in granted],
-            [record.serial for record in records],
-        )
-    await smki.announce(records)
-    return True
-
-
-async def _complete(smki: Smki, number: int) -> None:
-    async with smki.database.transaction() as connection:
-        batch = await smki.batches.lock(connection, number)
-        if batch is None or batch.status is not BatchStatus.PROCESSING or batch.done < batch.size:
-            return
-        await smki.batches.set_status(connection, number, BatchStatus.COMPLETED, completed_at=smki.now())
-        await note(smki, connection, "batch", "completed", party=batch.party, batch=number, size=batch.size)
-    await judge(smki, BATCH, smki.now() - batch.submitted_at)
-
-
-def _may_run(smki: Smki) -> bool:
-    return not smki.settings.enforce_batch_window or is_batch_window(smki.now())
-
-
-async def _decide(
-    smki: Smki, connection: PoolConnectionProxy, applicant: Applicant, items: Sequence[tuple[int, DeviceWish]]
-) -> tuple[list[tuple[int, DeviceWish]], list[RefusedItem]]:
-    """Eligibility, then the hundred-certificate limit, then the duplicate check, for each item in order."""
-    refused: list[RefusedItem] = []
-    eligible: list[tuple[int, DeviceWish]] = []
-    for position, wish in items:
-        try:
-            check_device(applicant, wish.eui, smki.parties.device(wish.eui))
-            eligible.append((position, wish))
-        except ProtocolError as error:
-            refused.append(RefusedItem(position, outcome_of(error, ad_hoc=False)))
-    # Octets as keys: they are hashed much faster than values with types.
-    counts = await smki.store.lock_counts(connection, {wish.eui.octets for _, wish in eligible})
-    claims = [(key_digest(wish.point), wish.eui.octets, wish.usage.value) for _, wish in eligible]
-    free = await smki.store.claim_keys(connection, list({claim[0]: claim for claim in claims}.values()))
-    granted: list[tuple[int, DeviceWish]] = []
-    unused: list[bytes] = []
-    issued = {octets: count for octets, (count, _) in counts.items()}
-    for (position, wish), (digest, octets, _) in zip(eligible, claims, strict=True):
-        allowed = counts[octets][1]
-        if issued[octets] >= allowed:
-            refused.append(RefusedItem(position, outcome_of(too_many(wish.eui, allowed), ad_hoc=False)))
-            if digest in free:
-                free.discard(digest)
-                unused.append(digest)
-        elif digest not in free:
-            refused.append(RefusedItem(position, outcome_of(duplicate(), ad_hoc=False)))
-        else:
-            free.discard(digest)
-            issued[octets] += 1
-            granted.append((position, wish))
-    if unused:
-        await connection.execute("DELETE FROM certified_keys WHERE key_digest = ANY($1::bytea[])", unused)
-    await smki.store.set_counts(connection, {octets: n for octets, n in issued.items() if n != counts[octets][0]})
-    return granted, refused
-
-
-def _strike(
-    press: Press,
-    party: str,
-    items: Sequence[tuple[int, DeviceWish]],
-    serials: Sequence[int],
-    versions: Sequence[int],
-) -> dict[int, CertificateRecord]:
-    """Certificates by position."""
-    return {
-        position: press.strike_device(wish, party, serial, version, manufacturing=True)
-        for (position, wish), serial, version in zip(items, serials, versions, strict=True)
-    }
 
 
 async def forget_old(smki: Smki) -> None:

@@ -22,15 +22,18 @@ from ..adapters.keystore import AuthorityKeys
 from ..adapters.parties import Parties
 from ..adapters.software_keys import SoftwareKeys
 from ..adapters.store import Store, certificate_fact
-from ..domain.records import Authority, CertificateRecord
+from ..domain.records import Authority, CertificateRecord, DeviceLot, DeviceMade
 from ..settings import Settings
+
+Announcement = tuple[DeviceLot, Sequence[DeviceMade]]
+"""Device Certificates of a batch that were made together."""
 
 
 def _nothing() -> None:
     """Until there is a worker to wake."""
 
 
-async def _unheard(_records: Sequence[CertificateRecord]) -> None:
+async def _unheard(_announcement: Announcement) -> None:
     """Until there is somebody to announce."""
 
 
@@ -57,7 +60,7 @@ class Smki:
     parties: Parties
     batches: BatchStore
     wake_batches: Callable[[], None] = _nothing
-    announce: Callable[[Sequence[CertificateRecord]], Awaitable[None]] = _unheard
+    announce: Callable[[Announcement], Awaitable[None]] = _unheard
     hear_devices: Callable[[], Awaitable[None]] = _nobody
     targets_in_force: bool = False
     is_established: bool = False

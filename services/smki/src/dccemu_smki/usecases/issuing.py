@@ -23,8 +23,9 @@ from dccemu_protocol.pki import (
 from dccemu_protocol.pki.csr import SigningRequest
 from dccemu_protocol.pki.device_form import DeviceForm, device_form
 
+from ..adapters.device_rows import DeviceRows
 from ..domain.lifecycle import Status
-from ..domain.records import Authority, CertificateRecord, DeviceWish
+from ..domain.records import Authority, CertificateRecord, DeviceLot, DeviceMade, DeviceWish
 from .context import LIVE, TEST, Smki
 
 
@@ -152,6 +153,19 @@ class Press:
             hierarchy=self.hierarchy,
             version=version,
             manufacturing=manufacturing,
+        )
+
+    def lot(self, party: str) -> DeviceLot:
+        """What the Device Certificates for a Party have in common."""
+        return DeviceLot(self.authority.certificate.subject, self.status, self.at, party, self.hierarchy)
+
+    def make(self, rows: DeviceRows, wish: DeviceWish, serial: bytes, version: int) -> DeviceMade:
+        """One Device Certificate of a lot, with its row."""
+        ski, eui = key_identifier(wish.point), wish.eui.octets
+        content = self._form(wish.usage, wish.hardware_type).filled(serial, wish.point, ski, eui)
+        der = assemble(content, self.sign(content))
+        return DeviceMade(
+            serial, eui, wish.usage, ski, version, der, rows.row(wish.usage, serial, eui, ski, version, der)
         )
 
     def _form(self, usage: Usage, hardware_type: str) -> DeviceForm:

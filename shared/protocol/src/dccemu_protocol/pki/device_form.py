@@ -41,20 +41,12 @@ class DeviceForm:
 
     def fill(self, serial: int, point: bytes, device: Eui64) -> bytes:
         """The to-be-signed octets for one Device."""
+        return self.filled(serial.to_bytes(16, "big"), point, key_identifier(point), device.octets)
+
+    def filled(self, serial: bytes, point: bytes, identifier: bytes, device: bytes) -> bytes:
+        """The same from octets: serial number 16, point 65, its key identifier 8, Device ID 8."""
         first, second, third, fourth, last = self._pieces
-        return b"".join(
-            (
-                first,
-                serial.to_bytes(16, "big"),
-                second,
-                point,
-                third,
-                key_identifier(point),
-                fourth,
-                device.octets,
-                last,
-            )
-        )
+        return b"".join((first, serial, second, point, third, identifier, fourth, device, last))
 
 
 @lru_cache(maxsize=256)
