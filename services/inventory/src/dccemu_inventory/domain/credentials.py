@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -132,6 +132,12 @@ def credentials_updated(ledger: Ledger, device: DeviceFact, srv: str, update: Cr
     certificate_replaced(ledger, changed)
     if srv == "6.21" and transition(Event.HANDED_OVER, changed.status or "", changed.type):
         ledger.move(changed, Event.HANDED_OVER)
+
+
+def recovered(ledger: Ledger, device: DeviceFact, cells: Iterable[TrustAnchorCell]) -> DeviceFact:
+    """Cells hold what a Command of the Recovery key put there; the SMKI tells the User itself (N37, N39)."""
+    after = {_name(cell): cell for cell in (*device.cells, *cells)}
+    return ledger.change(device, cells=tuple(after[name] for name in sorted(after)))
 
 
 def _name(cell: TrustAnchorCell) -> CellName:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dccemu_contracts.entitlement import holders, points_of
-from dccemu_contracts.inventory import CommandOutcome, DeviceFact
+from dccemu_contracts.inventory import CommandOutcome, DeviceFact, TrustAnchorCell
 from dccemu_protocol.identifiers import Eui64
 
 from .bodies import Content, from_json
-from .credentials import credentials_updated, device_key_usage, read_update
+from .credentials import credentials_updated, device_key_usage, read_update, recovered
 from .duties import key_regenerated, open_duties
 from .firmware import version_activated, version_read
 from .hub_status import put_gpf_in_place
@@ -82,6 +82,9 @@ def _recovery_moved(ledger: Ledger, answer: Answer) -> None:
     """Rows 18 to 20: the SMKI says how far the recovery of this Device is (smki.md section 9)."""
     event = _BY_RECOVERY.get(str(answer.outcome.facts["recovery"]))
     device = answer.device
+    cells = answer.outcome.facts.get("cells")
+    if isinstance(cells, list) and cells:
+        device = recovered(ledger, device, [TrustAnchorCell.model_validate(cell) for cell in cells])
     if event is not None and transition(event, device.status or "", device.type):
         ledger.move(device, event)
 

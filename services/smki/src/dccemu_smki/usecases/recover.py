@@ -7,7 +7,7 @@ Recovered, until the subscriber has taken its cells over with 6.21.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -93,9 +93,9 @@ async def start_recovery(
                 floor=floor,
                 check_dates=False,
             )
-            cells = json.dumps([[cell.role, cell.certificate_type] for cell, _ in replacements])
+            cells = json.dumps([_placed(cell, certificate) for cell, certificate in replacements])
             await connection.execute(_COMMAND, number, fact.device, counter, octets, cells)
-            await _tell(smki, connection, number, fact.device, "started")
+            await _tell(smki, connection, number, fact.device, "started", [])
             await smki.outbox.add(
                 connection,
                 DeviceCommand(
@@ -128,8 +128,9 @@ async def take_answer(smki: Smki, connection: PoolConnectionProxy, message: Devi
         return
     if status == "done" and recovery is not None:
         way, user = recovery["way"], json.loads(recovery["detail"])["user"]
-        await _tell(smki, connection, number, message.device, "done" if way == "recovery" else "placed")
-        await smki.outbox.add(connection, _alert(smki, number, message.device, way, user, json.loads(row["cells"])))
+        cells = json.loads(row["cells"])
+        await _tell(smki, connection, number, message.device, "done" if way == "recovery" else "placed", cells)
+        await smki.outbox.add(connection, _alert(smki, number, message.device, way, user, cells))
     await note(smki, connection, "recovery", status, device=message.device, id=number)
     await connection.fetchrow(_CLOSE, number, smki.now())
 
@@ -198,8 +199,29 @@ def _path(smki: Smki, certificates: Sequence[SmkiCertificate]) -> list[SmkiCerti
     return [authority.certificate for authority in smki.authorities.values() if authority.certificate.ski in wanted]
 
 
-async def _tell(smki: Smki, connection: PoolConnectionProxy, number: int, device: str, what: str) -> None:
-    """The inventory moves the Device's status."""
+def _placed(cell: Cell, certificate: SmkiCertificate) -> dict[str, object]:
+    """What a cell is to hold, as the inventory keeps it, and the word of the DCC Alert for the cell."""
+    return {
+        "role": cell.role,
+        "usage": cell.usage.value,
+        "cell_usage": int(cell.top_up),
+        "eui": str(certificate.eui or ""),
+        "ski": certificate.ski.hex(),
+        "serial": certificate.serial_hex,
+        "type": cell.certificate_type,
+    }
+
+
+async def _tell(
+    smki: Smki,
+    connection: PoolConnectionProxy,
+    number: int,
+    device: str,
+    what: str,
+    cells: Sequence[Mapping[str, object]],
+) -> None:
+    """The inventory moves the Device's status, and takes in what its cells hold now."""
+    held = [{name: value for name, value in cell.items() if name != "type"} for cell in cells]
     await smki.outbox.add(
         connection,
         CommandOutcome(
@@ -208,13 +230,13 @@ async def _tell(smki: Smki, connection: PoolConnectionProxy, number: int, device
             device=device,
             use_case="CS02b",
             success=True,
-            facts={"recovery": what},
+            facts={"recovery": what, "cells": held},
         ),
     )
 
 
 def _alert(
-    smki: Smki, number: int, device: str, way: str, user: str, cells: Sequence[Sequence[object]]
+    smki: Smki, number: int, device: str, way: str, user: str, cells: Sequence[Mapping[str, object]]
 ) -> DccAlertOrder:
     """N39 RecoveryComplete (way 2), N37 RecoveryCompleteACBCredentials with the cells (way 3)."""
     if way == "recovery":
@@ -224,7 +246,7 @@ def _alert(
         names = {RemotePartyRole.SUPPLIER: "Supplier", RemotePartyRole.NETWORK_OPERATOR: "NetworkOperator"}
         content: dict[str, object] = {}
         for role, name in names.items():
-            kinds = [kind for cell_role, kind in cells if cell_role == role]
+            kinds = [cell["type"] for cell in cells if cell["role"] == role]
             if kinds:
                 content[f"{name}CertificateType"] = kinds
         code, change = "N37", {"RecoveryCompleteACBCredentials": content}

@@ -1,0 +1,151 @@
+"""An organisation's keys are compromised: recovery on a home of simulated Devices (smki.md section 9).
+
+Each Device judges the Command for itself: signature of the Recovery key, originator counter, certification path.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from time import monotonic, sleep
+
+import pytest
+
+from dccemu_protocol.identifiers import Eui64
+from dccemu_protocol.pki import Keystore, Usage, keystore
+from dccemu_sdk.admin import Json
+from dccemu_sdk.session import Dcc
+from dccemu_sdk.stack import Stack, command
+from dccemu_sdk.user import User
+
+ESME = "00-DB-12-34-56-78-90-A0"
+SUPPLIER = "90-B3-D5-1F-30-01-00-00"
+BROKER = "90-B3-D5-1F-30-00-00-02"
+PLACES = [("digitalSignature", 0), ("keyAgreement", 0), ("keyAgreement", 1)]
+CLOCK = (
+    "<sr:SynchroniseClock><sr:CurrentDateTime>{:%Y-%m-%dT%H:%M:%SZ}</sr:CurrentDateTime>"
+    "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
+)
+
+
+@pytest.fixture
+def dcc() -> Iterator[Dcc]:
+    """A suite that this test may change for good."""
+    stack = Stack(timeout=120)
+    try:
+        with Dcc(stack.start()) as suite:
+            yield suite
+    finally:
+        stack.close()
+
+
+def supplier_cells(dcc: Dcc) -> dict[tuple[str, int], tuple[str, str]]:
+    """Usage and cell usage with what the Device itself holds there: owner, key identifier."""
+    shown = dcc.admin.call("GET", f"/admin/devices/{ESME}")
+    assert isinstance(shown, dict)
+    return held(shown["cells"])
+
+
+def held(cells: Json) -> dict[tuple[str, int], tuple[str, str]]:
+    assert isinstance(cells, list)
+    return {
+        (str(cell["usage"]), int(str(cell["cell_usage"]))): (str(cell["eui"]), str(cell["ski"]).lower())
+        for cell in cells
+        if isinstance(cell, dict) and cell["role"] == 2
+    }
+
+
+def status(dcc: Dcc) -> str:
+    shown = dcc.admin.call("GET", f"/admin/inventory/devices/{ESME}")
+    assert isinstance(shown, dict)
+    return str(shown["status"])
+
+
+def believed(dcc: Dcc) -> dict[tuple[str, int], tuple[str, str]]:
+    """The same as the inventory has it."""
+    shown = dcc.admin.call("GET", f"/admin/inventory/devices/{ESME}")
+    assert isinstance(shown, dict)
+    return held(shown["cells"])
+
+
+def outcome(dcc: Dcc) -> list[str]:
+    """What became of the Commands of the newest recovery."""
+    shown = dcc.admin.call("GET", "/admin/smki/recoveries")
+    assert isinstance(shown, list)
+    newest = shown[0]
+    assert isinstance(newest, dict)
+    commands = newest["commands"]
+    assert isinstance(commands, list)
+    return [str(one["status"]) for one in commands if isinstance(one, dict)]
+
+
+def reached(what: Callable[[], object], wanted: object, within: float = 30) -> None:
+    """Wait until something is as wanted."""
+    deadline = monotonic() + within
+    while (found := what()) != wanted:
+        assert monotonic() < deadline, f"{found!r} after {within} s, not {wanted!r}"
+        sleep(0.05)
+
+
+def recover(dcc: Dcc, way: str) -> str:
+    """What a person at the DCC types."""
+    line = [*command(), "pki", "recover", SUPPLIER, "--way", way, "--device", ESME, "--admin", dcc.state.admin]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+def new_certificates(dcc: Dcc) -> Keystore:
+    made = dcc.admin.call("POST", "/admin/smki/certificate-sets", {"eui": SUPPLIER, "role": 2})
+    assert isinstance(made, dict)
+    return keystore.load(str(made["keystore"]).encode())
+
+
+def skis(made: Keystore) -> dict[tuple[str, int], tuple[str, str]]:
+    found = {}
+    for usage, top_up in PLACES:
+        certificate = made.certificate(Eui64.parse(SUPPLIER), Usage(usage), 2, top_up=bool(top_up))
+        assert certificate is not None
+        found[usage, top_up] = (SUPPLIER, certificate.ski.hex())
+    return found
+
+
+def set_clock(dcc: Dcc, user: User, request_of: Callable[..., bytes]) -> str | None:
+    now = datetime.fromisoformat(str(dcc.admin.clock()["now"]))
+    return user.send(request_of("6.11", 4, CLOCK.format(now), ESME), timeout=60).code
+
+
+@pytest.mark.checklist("B13")
+def test_way_2_the_subscribers_new_certificates_come_into_the_cells(dcc: Dcc) -> None:
+    user = dcc.user(SUPPLIER)
+    assert user.receiver is not None
+    before = supplier_cells(dcc)
+    wanted = skis(new_certificates(dcc))
+    assert before != wanted
+
+    assert recover(dcc, "recovery") == "recovery 1: 1 Commands sent\n"
+
+    reached(lambda: supplier_cells(dcc), wanted)
+    user.receiver.wait_for(lambda answer: answer.alert_code == "N39", timeout=20)
+    reached(lambda: status(dcc), "Commissioned")
+    assert believed(dcc) == wanted
+
+
+@pytest.mark.checklist("B13")
+def test_way_3_the_brokers_certificates_come_first(dcc: Dcc, request_of: Callable[..., bytes]) -> None:
+    user = dcc.user(SUPPLIER)
+    assert user.receiver is not None
+    before = supplier_cells(dcc)
+    dcc.admin.call("PUT", f"/admin/devices/{ESME}", {"reachable": False})
+
+    assert recover(dcc, "acb") == "recovery 1: 1 Commands sent\n"
+    reached(lambda: (status(dcc), outcome(dcc)), ("Recovery", ["undelivered"]))
+    assert supplier_cells(dcc) == before
+    dcc.admin.call("PUT", f"/admin/devices/{ESME}", {"reachable": True})
+    assert recover(dcc, "acb") == "recovery 2: 1 Commands sent\n"
+
+    reached(lambda: {owner for owner, _ in supplier_cells(dcc).values()}, {BROKER})
+    reached(lambda: status(dcc), "Recovered")
+    assert believed(dcc) == supplier_cells(dcc)
+    user.receiver.wait_for(lambda answer: answer.alert_code == "N37", timeout=20)
+    assert set_clock(dcc, user, request_of) != "I0"
