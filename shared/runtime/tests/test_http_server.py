@@ -7,6 +7,7 @@ import inspect
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -16,12 +17,15 @@ from cryptography import x509
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from dccemu_runtime.clock import Clock
 from dccemu_runtime.http import app as applications
+from dccemu_runtime.http.controls import clock_routes
 from dccemu_runtime.http.problem import Problem
 from dccemu_runtime.http.server import Bounds, Server
 from dccemu_runtime.http.starting import Starting
 
 pytestmark = pytest.mark.asyncio
+START = datetime(2020, 1, 1, tzinfo=UTC)
 Serve = Callable[..., Awaitable[Server]]
 
 
@@ -349,6 +353,76 @@ async def test_errors_are_problem_documents(serve: Serve) -> None:
     assert all(answer.headers["content-type"] == "application/problem+json" for answer in answers)
     assert answers[0].json()["code"] == "TWICE"
     assert answers[1].json()["errors"][0]["place"] == "path/number"
+
+
+async def test_a_route_or_method_that_is_not_there_is_named(serve: Serve) -> None:
+    server = await serve(applications.create("test", unready=list))
+
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        missing, wrong = await client.get("/nothing"), await client.post("/livez")
+
+    assert missing.json()["detail"] == "GET /nothing: not found; GET /docs lists the routes of this port"
+    assert wrong.json()["detail"] == "POST /livez: method not allowed; allowed is GET"
+    assert wrong.headers["allow"] == "GET"
+
+
+async def test_an_admin_route_refuses_parameters_it_does_not_have(serve: Serve) -> None:
+    app = applications.create("test")
+    ended: list[str] = []
+
+    @app.delete("/admin/things")
+    async def end(kind: str = "all") -> None:
+        ended.append(kind)
+
+    @app.get("/elsewhere")
+    async def elsewhere() -> None: ...
+
+    server = await serve(app)
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        refused = await client.delete("/admin/things?id=7&kind=x")
+        done = await client.delete("/admin/things?kind=x")
+        free = await client.get("/elsewhere?apikey=1")
+
+    assert (refused.status_code, done.status_code, free.status_code) == (422, 200, 200)
+    assert refused.json()["errors"] == [{"place": "query/id", "detail": "is no parameter of this route"}]
+    assert "known are kind" in refused.json()["detail"]
+    assert ended == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("call", "place"),
+    [
+        ({}, "body"),
+        ({"now": "2020"}, "body/now"),
+        ({"now": 2020}, "body/now"),
+        ({"now": "2020-01-01T00:00:00"}, "body/now"),
+        ({"at": "2020-01-01T00:00:00Z"}, "body/at"),
+        ({"now": "1969-12-31T23:59:59Z"}, "body/now"),
+        ({"now": "3000-12-31T00:00:00Z"}, "body/now"),
+        ({"frozen": None}, "body"),
+    ],
+)
+async def test_the_clock_takes_only_what_says_when(serve: Serve, call: dict[str, object], place: str) -> None:
+    app, clock = applications.create("test"), Clock(START)
+
+    async def announce() -> None: ...
+
+    app.include_router(clock_routes(clock, announce))
+    server = await serve(app)
+
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        refused = await client.put("/admin/clock", json=call)
+        was = clock.now()
+        moved = await client.put("/admin/clock", json={"now": "2021-01-01T00:00:00Z", "frozen": True})
+        clock.set(datetime(2950, 1, 1, tzinfo=UTC))
+        beyond = await client.post("/admin/clock/advance", json={"seconds": 60 * 366 * 86400})
+        clock.set(datetime(2021, 1, 1, tzinfo=UTC))
+
+    assert (refused.status_code, moved.status_code, beyond.status_code) == (422, 200, 422)
+    assert refused.json()["errors"][0]["place"] == place
+    assert beyond.json()["errors"][0]["place"] == "body/seconds"
+    assert was == START
+    assert clock.now() == datetime(2021, 1, 1, tzinfo=UTC)
 
 
 async def test_the_docs_page_works_offline(serve: Serve) -> None:

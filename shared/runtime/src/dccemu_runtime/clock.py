@@ -13,6 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 from dccemu_contracts.controls import ClockControl
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2999, 12, 31, tzinfo=UTC)
+"""What the Clock may be set to: messages carry seconds since 1970, and the year 3000 has a meaning of its own."""
+
 
 class Clock:
     """The emulator's time, always timezone-aware UTC.

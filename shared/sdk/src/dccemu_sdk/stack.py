@@ -36,8 +36,20 @@ class State:
 
     @classmethod
     def read(cls, path: Path) -> State:
-        """Read a state file."""
-        return cls.of(json.loads(path.read_text(encoding="utf-8")))
+        """Read a state file.
+
+        Raises
+        ------
+        SdkError
+            When it is not what ``dccemu up --state`` writes.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return cls.of(document)
+        except (OSError, ValueError, AttributeError) as error:
+            raise SdkError(f"{path} is not a state file of `dccemu up --state`: {error}") from error
+        except KeyError as error:
+            raise SdkError(f"{path} is not a state file of `dccemu up --state`: no {error.args[0]}") from error
 
     @classmethod
     def of(cls, document: Mapping[str, object]) -> State:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +11,9 @@ from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Keystore, keystore
 from dccemu_sdk.admin import AdminClient
 
-from .pki import ADMIN, Admin, Password, admin_client, certificates
+from .pki import Password, certificates
 from .pki_files import Form, write, write_private
+from .suite import AdminUrl, StateFile, admin_client
 
 app = typer.Typer(no_args_is_help=True, help="Certificates and keys of the running suite as files.")
 
@@ -30,14 +30,12 @@ def export(
         list[str] | None, typer.Option(help="a User whose keys are wanted (repeatable); default: all")
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="how the Users' keys are written")] = Form.PEM,
-    state: Annotated[Path | None, typer.Option(exists=True, help="the suite's state file")] = None,
     password: Password = "",
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """Write CA certificates and the DCC's certificates, and keys and certificates of the demonstration Users."""
-    if state is not None:
-        admin = str(json.loads(state.read_text(encoding="utf-8"))["admin"])
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         count = 0
         authorities = client.call("GET", "/admin/smki/authorities")
         assert isinstance(authorities, list)

@@ -29,8 +29,10 @@ from dccemu_sdk import (
     client_tls,
 )
 from dccemu_sdk.decode import describe
+from dccemu_sdk.stack import State
 
-ADMIN = "http://127.0.0.1:9080"
+from .suite import USUAL_ADMIN
+
 DEMONSTRATION = b"""<?xml version="1.0" encoding="UTF-8"?>
 <sr:Request xmlns:sr="http://www.dccinterface.co.uk/ServiceUserGateway" schemaVersion="5.4"><sr:Header>
 <sr:RequestID>90-B3-D5-1F-30-01-00-00:00-DB-12-34-56-78-90-A0:0</sr:RequestID>
@@ -43,13 +45,14 @@ DEMONSTRATION = b"""<?xml version="1.0" encoding="UTF-8"?>
 def _surroundings(state: Path | None, admin: str) -> dict[str, str]:
     """Addresses and key store: from the state file, else from the admin port of a suite on the usual ports."""
     if state is not None:
-        document = json.loads(state.read_text(encoding="utf-8"))
-    else:
-        client = AdminClient(admin, timeout=5.0)
-        try:
-            document = client.call("GET", "/admin/users")
-        finally:
-            client.close()
+        return dict(State.read(state).all)
+    client = AdminClient(admin, timeout=5.0)
+    try:
+        document = client.call("GET", "/admin/users")
+    except httpx.TransportError as error:
+        raise SdkError(f"{admin}: {error or type(error).__name__} (is `dccemu up` running?)") from error
+    finally:
+        client.close()
     if not isinstance(document, dict):
         raise SdkError("the suite does not say where it listens")
     return {str(name): str(value) for name, value in document.items()}
@@ -133,9 +136,11 @@ def send(
         bool, typer.Option("--local", help="ask for a critical Command for local delivery (CV 6)")
     ] = False,
     answers: Annotated[int, typer.Option(min=1, help="how many pushed documents to wait for")] = 1,
-    timeout: Annotated[float, typer.Option(help="seconds to wait for them")] = 30.0,
-    state: Annotated[Path | None, typer.Option(help="the file that dccemu up --state wrote", exists=True)] = None,
-    admin: Annotated[str, typer.Option(help="admin address of the suite, where there is no state file")] = ADMIN,
+    timeout: Annotated[float, typer.Option(min=0, help="seconds to wait for them")] = 30.0,
+    state: Annotated[
+        Path | None, typer.Option(help="the file that dccemu up --state wrote", exists=True, dir_okay=False)
+    ] = None,
+    admin: Annotated[str, typer.Option(help="admin address of the suite, where there is no state file")] = USUAL_ADMIN,
     url: Annotated[str | None, typer.Option(help="address of the gateway; default: what the suite says")] = None,
     keys: Annotated[
         Path | None, typer.Option("--keystore", help="keys and certificates; default: what the suite says", exists=True)

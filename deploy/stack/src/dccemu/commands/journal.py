@@ -11,8 +11,7 @@ import typer
 
 from dccemu_sdk.admin import AdminClient, Json
 
-from .pki import admin_client
-from .suite import AdminUrl, StateFile, admin_address
+from .suite import AdminUrl, StateFile, admin_client
 
 Entry: TypeAlias = "dict[str, Json]"
 
@@ -52,7 +51,7 @@ def journal(
     """Show what happened, oldest first; with an ID, every check with rule, expected, got and clause."""
     filters = {"user": _eui(user), "device": _eui(device), "srv": srv, "request_id": _eui(request_id)}
     since = _since(since)
-    with admin_client(admin_address(state, admin)) as client:
+    with admin_client(state, admin) as client:
         if identifier is not None:
             _explain(client, identifier, as_json=as_json)
             return

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
 from dccemu_protocol.errors import ProtocolError
@@ -18,28 +16,11 @@ from dccemu_sdk.admin import AdminClient, Json
 from dccemu_sdk.errors import SdkError
 
 from .pki_files import Form, read, write, write_private
+from .suite import AdminUrl, StateFile, admin_client
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of the running suite: issue, revoke, list, show, export.")
 
-Admin = Annotated[str, typer.Option(envvar="DCCEMU_ADMIN", help="the admin port of the suite")]
 Password = Annotated[str, typer.Option(help="of PKCS#12 files; default: none")]
-ADMIN = "http://127.0.0.1:9080"
-
-
-@contextmanager
-def admin_client(url: str) -> Iterator[AdminClient]:
-    """A client of the admin port; a refusal is one line on stderr and exit status 1."""
-    client = AdminClient(url, timeout=30.0)
-    try:
-        yield client
-    except (SdkError, ProtocolError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    except httpx.HTTPError as error:
-        typer.echo(f"{url}: {error} (is `dccemu up` running?)", err=True)
-        raise typer.Exit(1) from None
-    finally:
-        client.close()
 
 
 @app.command()
@@ -56,12 +37,13 @@ def issue(
     form: Annotated[Form, typer.Option("--format", help="how a set is written")] = Form.LIST,
     out: Annotated[Path, typer.Option(help="folder, or a .json file")] = Path("certificates"),
     password: Password = "",
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """Issue a ready set for a User (--eui), or a certificate from a CSR (--csr)."""
     if (eui is None) == (csr is None):
         raise typer.BadParameter("give exactly one of --eui and --csr")
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         if csr is not None:
             for path in _from_csr(client, csr, out, top_up=top_up, test=test):
                 typer.echo(path)
@@ -96,10 +78,11 @@ def _from_csr(client: AdminClient, csr: Path, out: Path, *, top_up: bool, test: 
 def revoke(
     serial: Annotated[str, typer.Argument(help="serial number in hexadecimal")],
     grounds: Annotated[str, typer.Option(help="why")] = "key-compromised",
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """Revoke an Organisation Certificate; the new CRL is lodged at once."""
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         answer = client.call("POST", f"/admin/smki/certificates/{serial}/revoke", {"grounds": grounds})
         typer.echo(json.dumps(answer, indent=1))
 
@@ -109,10 +92,11 @@ def list_certificates(
     eui: Annotated[str | None, typer.Option(help="only those of this owner")] = None,
     kind: Annotated[str | None, typer.Option(help="root, issuing, organisation or device")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """List certificates."""
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         for one in certificates(client, eui, kind):
             typer.echo(json.dumps(one) if as_json else _line(one))
 
@@ -129,10 +113,11 @@ def _line(one: dict[str, object]) -> str:
 def show(
     serial: Annotated[str, typer.Argument(help="serial number in hexadecimal")],
     pem: Annotated[bool, typer.Option("--pem", help="only the certificate")] = False,
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """Show one certificate."""
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         one = client.call("GET", f"/admin/smki/certificates/{serial}")
         assert isinstance(one, dict)
         typer.echo(one["pem"] if pem else json.dumps(one, indent=1))
@@ -143,10 +128,11 @@ def export(
     out: Annotated[Path, typer.Option(help="folder to write to")] = Path("certificates"),
     eui: Annotated[str | None, typer.Option(help="only those of this owner")] = None,
     der: Annotated[bool, typer.Option("--der", help="DER instead of PEM")] = False,
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """Export certificates (without keys: those never leave their service) as files named by serial."""
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         count = 0
         for one in certificates(client, eui):
             full = client.call("GET", f"/admin/smki/certificates/{one['serial']}")
@@ -178,10 +164,11 @@ def recover(
     user: Annotated[str, typer.Argument(help="EUI-64 whose keys are compromised")],
     way: Annotated[str, typer.Option(help="recovery: the User's newest certificates; acb: the broker's")] = "recovery",
     device: Annotated[list[str] | None, typer.Option(help="only these Devices (repeatable)")] = None,
-    admin: Admin = ADMIN,
+    state: StateFile = None,
+    admin: AdminUrl = None,
 ) -> None:
     """Replace a User's certificates on its Devices with Commands signed by the Recovery key."""
-    with admin_client(admin) as client:
+    with admin_client(state, admin) as client:
         body: dict[str, Json] = {"way": way, "user": user, "devices": list(device or [])}
         started = client.call("POST", "/admin/smki/recoveries", body)
         assert isinstance(started, dict)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 
+from dccemu_protocol.errors import ProtocolError
 from dccemu_sdk.admin import AdminClient
 from dccemu_sdk.errors import SdkError
 from dccemu_sdk.stack import State
@@ -29,6 +32,27 @@ def admin_address(state: Path | None, admin: str | None) -> str:
     if state is not None:
         return State.read(state).admin
     return USUAL_ADMIN
+
+
+@contextmanager
+def admin_client(state: Path | None, admin: str | None) -> Iterator[AdminClient]:
+    """A client of the suite's admin port; a refusal is one line on stderr and exit status 1."""
+    try:
+        url = admin_address(state, admin)
+    except SdkError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    client = AdminClient(url, timeout=30.0)
+    try:
+        yield client
+    except (SdkError, ProtocolError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except httpx.HTTPError as error:
+        typer.echo(f"{url}: {error} (is `dccemu up` running?)", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        client.close()
 
 
 def running_suite(state: Path | None, admin: str | None) -> State | None:

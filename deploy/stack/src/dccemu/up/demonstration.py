@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
+import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from cryptography import x509
@@ -23,7 +26,7 @@ from dccemu_contracts.scenario import Scenario, ScenarioUser, parse_scenario
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Keystore, keystore
 
-from .options import Options
+from .options import USUAL_ADMIN_PORT, Options
 
 _SET_ROLES = frozenset({2, 3, 8, 127})
 
@@ -53,7 +56,7 @@ async def prepare(options: Options, admin_url: str) -> Users:
         for party in dict.fromkeys(party for party, _ in users):
             await _connection(tls, party, admin)
     supplier = _supplier([user for _, user in users], store)
-    return Users(path, supplier, tls, _sample(options, scenario, supplier))
+    return Users(path, supplier, tls, _sample(options, scenario, supplier, admin_url))
 
 
 def _scenario(options: Options) -> Scenario:
@@ -126,7 +129,7 @@ def _supplier(users: list[ScenarioUser], store: Keystore) -> Eui64 | None:
     return None
 
 
-def _sample(options: Options, scenario: Scenario, supplier: Eui64 | None) -> str | None:
+def _sample(options: Options, scenario: Scenario, supplier: Eui64 | None, admin_url: str) -> str | None:
     """The command to paste: a read of the import registers of the first meter of that Supplier."""
     meters = [
         device
@@ -138,5 +141,28 @@ def _sample(options: Options, scenario: Scenario, supplier: Eui64 | None) -> str
     ]
     if not meters:
         return None
-    command = f".venv/bin/dccemu duis send --demo --wait --as {supplier} --device {meters[0].device}"
-    return command if options.state is None else f"{command} --state {os.path.relpath(options.state)}"
+    words = [
+        _shown(_program()),
+        *["duis", "send", "--demo", "--wait"],
+        "--as",
+        str(supplier),
+        "--device",
+        meters[0].device,
+    ]
+    if options.state is not None:
+        words += ["--state", _shown(options.state)]
+    elif urlsplit(admin_url).port != USUAL_ADMIN_PORT:
+        words += ["--admin", admin_url]
+    return shlex.join(words)
+
+
+def _program() -> Path:
+    """The command that runs, where it is ``dccemu``; else the one beside the interpreter."""
+    ran = Path(sys.argv[0])
+    return ran if ran.name == "dccemu" else Path(sys.executable).with_name("dccemu")
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it: relative where it is below the present folder."""
+    text = os.path.relpath(path)
+    return str(path.absolute()) if text.startswith("..") else text

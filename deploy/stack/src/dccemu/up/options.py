@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+USUAL_ADMIN_PORT = 9080
+"""Where clients look for a suite that nobody pointed them to."""
+
 SERVICES: tuple[str, ...] = ("smki", "inventory", "sm-wan", "cos-party", "gateway")
 """In the order in which they are brought up: certificates first, the front door last."""
 
@@ -47,7 +50,7 @@ class Options:
     database: str | None = None
     host: str = "127.0.0.1"
     ports: Mapping[str, int] = field(default_factory=dict)
-    admin_port: int = 9080
+    admin_port: int = USUAL_ADMIN_PORT
     receive: Mapping[str, str] = field(default_factory=dict)
     clock: datetime | None = None
     seed: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from . import problem
 from .docs import PAGE
 from .limits import BodyLimit
+from .strict import known_query
 
 _TEST_ONLY = "TEST ONLY: an emulator, not a part of the smart metering system."
 
@@ -43,6 +44,7 @@ def create(
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        dependencies=[Depends(known_query)],
     )
     problem.install(app)
     app.add_middleware(BodyLimit, limit=max_body_bytes)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, Self
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..clock import Clock
+from ..clock import EARLIEST, LATEST, Clock
 from ..faults import Fault, Faults
 from ..journal import Filter, Journal
+from .problem import Problem
 
 JsonEntry = Mapping[str, Any]
 
@@ -118,16 +119,34 @@ class ClockState(BaseModel):
 
 
 class ClockChange(BaseModel):
-    """Set the Clock: to ``now`` if given; ``frozen`` true stops it there, false lets it run."""
+    """Set the Clock: to ``now`` if given; ``frozen`` true stops it there, false lets it run. One of both is needed."""
 
-    now: AwareDatetime | None = None
+    model_config = ConfigDict(extra="forbid")
+
+    now: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)] | None = None
     frozen: bool | None = None
+
+    @field_validator("now", mode="before")
+    @classmethod
+    def _iso_8601(cls, value: object) -> object:
+        """A bare number would be taken for seconds since 1970."""
+        if (isinstance(value, str) and "-" in value) or value is None:
+            return value
+        raise ValueError("must be an ISO 8601 instant, such as 2015-01-01T00:00:00Z")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.now is None and self.frozen is None:
+            raise ValueError("now, frozen or both must be given")
+        return self
 
 
 class ClockAdvance(BaseModel):
     """Move the Clock forward."""
 
-    seconds: float = Field(ge=0, le=100 * 366 * 86400)
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float = Field(ge=0, le=100 * 366 * 86400, allow_inf_nan=False)
 
 
 def clock_routes(clock: Clock, announce: Callable[[], Awaitable[None]]) -> APIRouter:
@@ -154,6 +173,10 @@ def clock_routes(clock: Clock, announce: Callable[[], Awaitable[None]]) -> APIRo
 
     @router.post("/advance", summary="Move the Clock forward; everything that falls due happens")
     async def advance(by: ClockAdvance) -> ClockState:
+        if by.seconds > (LATEST - clock.now()).total_seconds():
+            place = [{"place": "body/seconds", "detail": f"leads beyond {LATEST.isoformat()}"}]
+            detail = f"body/seconds: {by.seconds:g} s from {clock.now().isoformat()} lead beyond {LATEST.isoformat()}"
+            raise Problem(422, detail, code="INVALID_CALL", errors=place)
         clock.advance(timedelta(seconds=by.seconds))
         await announce()
         return state()

@@ -72,9 +72,15 @@ async def _problem(_request: Request, error: Exception) -> Response:
     return response(error.status, error.detail, code=error.code, extra=error.extra)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
+    """A refusal of the framework; its own words for 404 and 405 say nothing of the place, so it is named here."""
     assert isinstance(error, HTTPException)
-    return response(error.status_code, str(error.detail), headers=error.headers)
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:
+        allowed = (error.headers or {}).get("Allow")
+        rule = f"allowed is {allowed}" if allowed else "GET /docs lists the routes of this port"
+        detail = f"{request.method} {request.url.path}: {detail.lower()}; {rule}"
+    return response(error.status_code, detail, headers=error.headers)
 
 
 async def _validation(_request: Request, error: Exception) -> Response:
