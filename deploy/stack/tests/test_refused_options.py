@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dccemu.main import app, normalise
+from dccemu.up.claim import claim
 from dccemu_sdk.stack import State
 
 EUI = "90-B3-D5-1F-30-01-00-00"
@@ -33,7 +35,7 @@ def prose(tmp_path: Path) -> Path:
     ("option", "value", "said"),
     [
         ("--duis-port", "99999", "65535"),
-        ("--admin-port", "-1", "65535"),
+        ("--admin-port", "-1", "greater than or equal to 0"),
         ("--log-level", "silly", "'debug', 'info', 'warning', 'error'"),
         ("--clock", "yesterday", "ISO 8601"),
         ("--clock", "3000-12-31", "between 1970"),
@@ -100,3 +102,14 @@ def test_a_state_file_says_where_everything_is(tmp_path: Path) -> None:
     file.write_text(json.dumps({"duis": "d", "smki": "s", "admin": "a", "pid": 1}), encoding="utf-8")
 
     assert State.read(file).admin == "a"
+
+
+def test_a_data_folder_belongs_to_one_running_suite(tmp_path: Path) -> None:
+    with claim(tmp_path):
+        status, text = words("up", "--data", str(tmp_path), "--admin-port=0")
+
+    assert status == 1
+    assert f"--data {tmp_path} is used by the running suite with process id {os.getpid()}" in text
+    assert not (tmp_path / "database").exists()
+    with claim(tmp_path):
+        pass

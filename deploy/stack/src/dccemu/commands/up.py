@@ -54,6 +54,7 @@ def up(
     from dccemu_protocol.errors import EmulatorError, ProtocolError
     from dccemu_runtime import logs
 
+    from ..up.claim import claim
     from ..up.options import Options
     from ..up.run import run
 
@@ -89,7 +90,8 @@ def up(
             log_level=log_level.value,
         )
         try:
-            status = uvloop.run(run(options, began))
+            with claim(folder):
+                status = uvloop.run(run(options, began))
         except (OSError, TimeoutError, EmulatorError, ProtocolError, PostgresError, InterfaceError) as error:
             if log_level is LogLevel.DEBUG:
                 raise

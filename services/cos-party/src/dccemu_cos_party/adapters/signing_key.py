@@ -58,8 +58,9 @@ class SigningKey:
         return await self._keys.ensure(_KEY)
 
     async def start(self) -> None:
-        """Ask for a certificate if none is known yet."""
-        if self.certificate() is not None:
+        """Ask for a certificate if none is known yet, or it has run out."""
+        held = self.certificate()
+        if held is not None and held.not_after >= self._clock.now():
             return
         key = await self._keys.ensure(_KEY)
         request = csr.build_organisation_csr(

@@ -64,14 +64,15 @@ class OwnKeys:
         self._signer: XMLSigner | None = None
 
     async def start(self) -> None:
-        """Load or make the keys; ask for certificates that are not known yet."""
+        """Load or make the keys; ask for certificates that are not known yet or have run out."""
         await self._keys.load()
         store = None if self._source is None else keystore.load(self._source)
         for purpose in PURPOSES:
             if self._keys.find(purpose.name) is None and store is not None:
                 await self._take(store, purpose)
             await self._keys.ensure(purpose.name)
-        missing = [purpose for purpose in PURPOSES if self._certificate(purpose) is None]
+        now = self._clock.now()
+        missing = [p for p in PURPOSES if (held := self._certificate(p)) is None or held.not_after < now]
         async with self._database.transaction() as connection:
             await self._outbox.add(connection, *(self._request(purpose) for purpose in missing))
         self._choose_signer()

@@ -173,9 +173,9 @@ class Store:
                 return
             last = (rows[-1]["serial"], rows[-1]["issuer"])
 
-    async def held(self) -> set[tuple[str, int | None, str]]:
+    async def held(self, connection: PoolConnectionProxy | asyncpg.Pool) -> set[tuple[str, int | None, str]]:
         """Which (kind, role, usage) are in use outside the device certificates: for the list of checklist B8."""
-        rows = await self._pool.fetch(
+        rows = await connection.fetch(
             "SELECT DISTINCT kind, role, usage FROM certificates WHERE kind <> 'device' AND status = 'I'"
         )
         return {(row[0], row[1], row[2]) for row in rows}

@@ -1,6 +1,7 @@
 """A DCC service, or the SM WAN for its Devices, asks for a certificate over the bus (``CertificateRequest``).
 
-The requester republishes its CSR until it sees the certificate, so the same key is answered with the same certificate.
+The requester republishes its CSR until it sees the certificate, so the same key is answered with the same certificate;
+when that has run out, an organisation's key is certified again for the same owner and purpose.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dccemu_protocol.pki import Kind, RemotePartyRole, csr, key_identifier
 from dccemu_protocol.pki.csr import SigningRequest
 
 from ..domain.errors import DUPLICATE_KEY, NOT_ELIGIBLE
+from ..domain.lifecycle import Status
 from ..domain.records import CertificateRecord, key_digest, key_owner
 from .audit import note
 from .context import LIVE, Smki
@@ -76,7 +78,11 @@ async def _answer(smki: Smki, connection: PoolConnectionProxy, requester: str, r
         await note(smki, connection, "certificate-request", "issued", party=requester, serial=record.serial_hex)
     else:
         record = await _issued_before(smki, connection, request, digest, owner)
-        await smki.publish(connection, record)
+        if record.status is Status.EXPIRED and request.kind is Kind.ORGANISATION:
+            (record,) = await issue(smki, connection, [Wanted(request, party="DCC")])
+            await note(smki, connection, "certificate-request", "renewed", party=requester, serial=record.serial_hex)
+        else:
+            await smki.publish(connection, record)
     if request.kind is Kind.DEVICE:
         await _count(smki, connection, request.eui)
         # The Device holds this key already: what it had before is out of use.

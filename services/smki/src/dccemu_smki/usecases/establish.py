@@ -101,7 +101,7 @@ async def add_issuing_authority(smki: Smki, duty: str, hierarchy: str = LIVE) ->
 
 async def missing(smki: Smki) -> list[str]:
     """Which of the DCC's own certificates are not there yet (checklist B8)."""
-    held = await smki.store.held()
+    held = await smki.store.held(smki.database.pool)
     return [name for name, kind, role, usage in DCC_CERTIFICATES if (kind.value, role, usage.value) not in held]
 
 
@@ -149,8 +149,10 @@ async def _make_authority(
 
 
 async def _own_certificates(smki: Smki, connection: PoolConnectionProxy) -> None:
-    """Recovery and WAN Provider certificates, whose keys live here."""
-    held = {(row[0], row[1], row[2]) for row in await connection.fetch("SELECT kind, role, usage FROM certificates")}
+    """Recovery and WAN Provider certificates, whose keys live here: made where none is in use any more."""
+    for expired in await smki.store.expire(connection, smki.now()):
+        await smki.publish(connection, expired)
+    held = await smki.store.held(connection)
     euis = {
         RemotePartyRole.RECOVERY: smki.settings.recovery_eui,
         RemotePartyRole.WAN_PROVIDER: smki.settings.wan_provider_eui,
