@@ -30,6 +30,7 @@ from ..domain.examination import Examination
 from ..domain.lifecycle import REQUEST_LIFE, Kind, RequestEvent, RequestState, advance
 from ..domain.refusal import Refusal
 from ..domain.rules import RECHECK, run
+from ..domain.rules.certificates import key_agreement_acceptable
 from ..domain.schedules import MOST, Schedule
 from ..domain.status import ALLOWED
 from .answers import Reply, acknowledge, result
@@ -129,6 +130,9 @@ class Schedules:
                 expected=f"{asked.user} entitled to {asked.srv} for {asked.device}",
                 got=", ".join(held),
             )
+        if asked.variant.accepts_urp_ka_certificate:
+            given = asked.text("KAPublicSecurityCredential") or None
+            key_agreement_acceptable(examination, device, role, given, "SCHEDULE_CERTIFICATE")
         return role
 
     # -- 5.2, 5.3 ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dccemu_protocol.duis.names import sr
 from ..examination import Examination
 from ..refusal import Refusal
 from ..status import ALLOWED, OFF_LIST_SERVICES
-from .bodies import installation_request
+from .services.installation import installation_request
 
 OTHER_USER = "OU"
 SUPPLIER_ROLES = frozenset({"IS", "GS", "ES"})

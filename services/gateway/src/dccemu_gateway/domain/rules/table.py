@@ -15,7 +15,7 @@ from dccemu_protocol.errors import EmulatorError, ProtocolError
 
 from ..examination import Examination
 from ..refusal import Failure, Refusal, Verdict
-from . import authority, bodies, dates, device, document, form, signed
+from . import authority, certificates, dates, device, document, form, services, signed
 
 _SECTION_2 = "service-request-processing.md 2"
 _SECTION_14 = "service-request-processing.md 14"
@@ -65,8 +65,8 @@ SUBSTANCE: tuple[Rule, ...] = (
     _rule("19", "period", "for log reads, on every date of the period", device.period_in_own_time),
     _rule("20", "local delivery", "role and status permit local delivery", device.local_delivery_allowed),
     _rule("21", "future date", "date allowed, not past, not more than 30 days ahead", dates.date_acceptable),
-    _rule("23", "certificates", "certificates in the body acceptable", bodies.certificates_acceptable),
-    _rule("24", "service rules", "the rules of the service itself", bodies.service_rules_hold),
+    _rule("23", "certificates", "certificates in the body acceptable", certificates.certificates_acceptable),
+    _rule("24", "service rules", "the rules of the service itself", services.service_rules_hold),
     _rule("7b", "pre-command", "a Pre-Command exists and lives", signed.pre_command_exists, f"{_SECTION_8}, 7b"),
     _rule("7a", "header agreement", "GBCS header agrees with RequestID", signed.header_agrees, f"{_SECTION_8}, 7a"),
     _rule("7c", "same pre-command", "octets of the Pre-Command", signed.is_the_pre_command, f"{_SECTION_8}, 7c"),
