@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "smki", "inventory", "cos-party", "sm-wan")
 
 
-@pytest.mark.parametrize("tool", ["coverage.py", "checklist.py"])
+@pytest.mark.parametrize("tool", ["coverage.py", "checklist.py", "response_codes.py"])
 def test_a_page_is_made_from_tables_and_markers(tool: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / tool), "--check"], capture_output=True, text=True, check=False

@@ -29,7 +29,7 @@ DUTY = "sr:LimitedCriticalDutyCycleThreshold>"
 MUTANTS = [
     # Published request, Device, Command Variant, what is changed (a pattern) into what, code, place in the evidence.
     (TOU, ESME, 4, r"(<sr:ReferencedDayName[^>]*>)1<", r"\g<1>9<", "E010102", "ReferencedDayName"),
-    (TOU, ESME, 4, r"(<sr:ReferencedWeekName>)1<", r"\g<1>9<", "E010102", "ReferencedWeekName"),
+    (TOU, ESME, 4, r"(<sr:WeekName>)2<", r"\g<1>1<", "E010102", "WeekName"),
     (TOU, ESME, 4, r"<sr:TOUTariffAction>1<", "<sr:TOUTariffAction>40<", "E010102", "TOUTariffAction"),
     (BLOCK, ESME, 4, r"<sr:BlockTariffAction>1<", "<sr:BlockTariffAction>8<", "E010102", "BlockTariffAction"),
     (GAS_TOU, GSME, 4, r"(<sr:DayName>)2<", r"\g<1>1<", "E010102", "DayName"),
