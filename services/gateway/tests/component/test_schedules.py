@@ -129,8 +129,8 @@ async def test_a_schedule_ends_with_its_device(world, eventually) -> None:
 
 @pytest.mark.asyncio
 async def test_a_user_that_the_device_does_not_know_needs_a_key_agreement_certificate(world) -> None:
-    other = "00-DB-12-34-56-78-00-04"
+    await world.change_device(ESME, cells=())
 
-    refused = await world.send("5.1", schedule(), cv=8, service="D", device=DCC, user=other)
+    refused = await create(world)
 
     assert refused.response_code == "E050111"
