@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
 
 from dccemu_contracts.inventory import PartyFact, UserFact
 from dccemu_gateway.domain.refusal import Refusal
@@ -128,3 +132,21 @@ def test_a_role_that_the_matrix_does_not_name_gets_e2(srv: str) -> None:
 
     for role in ("IS", "ES", "GS", "ED", "GT", "RSA", "OU"):
         assert may(role, srv) == ("passed" if role in eligible else "E2"), role
+
+
+@pytest.mark.asyncio
+@pytest.mark.checklist("C2")
+async def test_the_services_schedule_is_served_and_equals_the_published_matrix(world) -> None:
+    app = FastAPI()
+    app.include_router(world.service.admin)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://admin") as admin:
+        served = (await admin.get("/admin/gateway/services")).json()
+
+    matrix = json.loads((files("dccemu_protocol.catalogue") / "data/service_requests.json").read_text("utf-8"))
+    columns = ("srv", "name", "critical", "non_device")
+    assert [tuple(row[column] for column in columns) for row in served] == [
+        tuple(row[column] for column in columns) for row in matrix["service_requests"]
+    ]
+    for row, published in zip(served, matrix["service_requests"], strict=True):
+        for column in ("command_variants", "eligible_user_roles", "target_device_types"):
+            assert row[column] == sorted(published[column]), (row["srv"], column)

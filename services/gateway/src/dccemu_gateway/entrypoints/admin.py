@@ -12,6 +12,8 @@ from asyncpg import Record as Row
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from dccemu_protocol import catalogue
+from dccemu_protocol.catalogue import ServiceRequestVariant
 from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.http.problem import Problem
 
@@ -64,6 +66,22 @@ def _shown(row: Row) -> dict[str, Any]:
             value = value.hex() if name == "payload" else value.decode("utf-8", "replace")
         shown[name.rstrip("_")] = int(value) if name == "counter" else value
     return shown
+
+
+def _offered(variant: ServiceRequestVariant) -> dict[str, Any]:
+    return {
+        "srv": variant.srv,
+        "service_reference": variant.service_reference,
+        "name": variant.name,
+        "critical": variant.critical,
+        "non_device": variant.non_device,
+        "command_variants": sorted(variant.command_variants),
+        "eligible_user_roles": sorted(variant.eligible_user_roles),
+        "target_device_types": sorted(variant.target_device_types),
+        "future_dating": variant.future_dating,
+        "schedulable": variant.schedulable,
+        "sequenceable": variant.sequenceable,
+    }
 
 
 def admin_routes(gateway: Gateway, courier: Courier, receivers: Receivers, connections: Connections) -> APIRouter:
@@ -129,6 +147,10 @@ def _record_routes(gateway: Gateway) -> APIRouter:
     ) -> dict[str, Any]:
         rows = await pool.fetch(_COMMANDS, user, device, request_id, state, limit)
         return {"commands": [_shown(row) for row in rows]}
+
+    @router.get("/services", summary="The services schedule: who may ask for what, of which Device, in which way")
+    async def services() -> list[dict[str, Any]]:
+        return [_offered(variant) for variant in catalogue.service_requests.values()]
 
     @router.get("/timers", summary="What waits for its date")
     async def timers() -> dict[str, Any]:
