@@ -95,6 +95,7 @@ async def measure(
                 landed = await _strike(at_work, TARGETS[name][0], rng)
                 if landed is not None:
                     strikes[name].append(landed)
+                    print(f"{name}: {landed.rate:.0f} answers/s again after {landed.recovery} s", flush=True)
         finally:
             over.set()
             user.gate.load = Load()
