@@ -18,9 +18,8 @@ from dccemu_protocol.pki import RemotePartyRole, keystore
 from dccemu_sdk.anomaly import AnomalyDetection, sign_with_token
 from dccemu_sdk.errors import SdkError
 
-from .pki import admin_client
 from .pki_files import write_private
-from .suite import AdminUrl, StateFile, admin_address, running_suite
+from .suite import AdminUrl, StateFile, admin_client, running_suite
 
 app = typer.Typer(no_args_is_help=True, help="Thresholds of anomaly detection: signed files, quarantine.")
 
@@ -55,7 +54,7 @@ def token(
     admin: AdminUrl = None,
 ) -> None:
     """Obtain a file signing token for a User: a key and its certificate (role 136)."""
-    with admin_client(admin_address(state, admin)) as client:
+    with admin_client(state, admin) as client:
         body = {"eui": str(Eui64.parse(user)), "role": int(RemotePartyRole.FILE_SIGNING)}
         answer = client.call("POST", "/admin/smki/certificate-sets", body)  # type: ignore[arg-type]
         assert isinstance(answer, dict)
