@@ -55,5 +55,5 @@ class Settings(ServiceSettings):
     acceptance_window: timedelta = Field(
         default=timedelta(0), description="how long a certificate stays Pending for the subscriber to reject it"
     )
-    batch_chunk: int = Field(default=1000, ge=1, le=5000, description="items of a batch that are issued together")
+    batch_chunk: int = Field(default=2500, ge=1, le=5000, description="items of a batch that are issued together")
     max_batch_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="largest batch, XML or ZIP")
