@@ -15,6 +15,7 @@ from dccemu_runtime.journal import Filter
 
 from .one_process import module_of
 from .options import PORTS, SERVICES, Options, environment, service_settings
+from .ports import lasting_port
 from .supervisor import Child, Supervisor, python_module
 
 
@@ -63,10 +64,25 @@ class Isolated:
                 # The local broker does not wake a waiting fetch: a short wait keeps the round trip short, and costs
                 # both ends a fetch each time it is over. Services off the way of a Command wait longer.
                 settings["bus_fetch_max_wait_ms"] = "5" if name in _ON_THE_WAY else "25"
+        self._choose_ports(options.host)
         self.supervisor = Supervisor()
         self._events: dict[str, dict[str, Any]] = {}
         self._readers: list[asyncio.Task[None]] = []
         self.client = httpx.AsyncClient(timeout=5.0, trust_env=False)
+
+    def _choose_ports(self, host: str) -> None:
+        """Where any free port will do, choose one that a process gets back when it is started again."""
+        taken = {int(port) for port in self._fixed_ports()}
+        places = [(port.service, port.setting) for port in PORTS.values()]
+        for service, setting in (*places, *((name, "admin_port") for name in SERVICES)):
+            settings = self._settings[service]
+            if settings.get(setting, "0" if setting == "admin_port" else "") == "0":
+                found = lasting_port(host, taken)
+                taken.add(found)
+                settings[setting] = str(found)
+
+    def _fixed_ports(self) -> list[str]:
+        return [self._settings[port.service].get(port.setting, "0") for port in PORTS.values()]
 
     async def start(self) -> None:
         """Start every process; ``unready`` tells when they have come up."""
