@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...examination import Examination
+from ..firmware import update_firmware
 from . import credentials, installation, settings
 
 SERVICE_RULES: Mapping[str, Callable[[Examination], None]] = {
@@ -32,6 +33,8 @@ SERVICE_RULES: Mapping[str, Callable[[Examination], None]] = {
     "8.11": installation.installation,
     "8.12.1": installation.installation,
     "8.12.2": installation.installation,
+    "11.1": update_firmware,
+    "11.4": update_firmware,
 }
 
 
