@@ -208,14 +208,6 @@ def settled(datum: Datum) -> Datum:
     return datum
 
 
-def settle_parts(datum: Datum) -> None:
-    """Let the parts of a datum remember their octets, for parts that are written again in another datum."""
-    if isinstance(datum, (Array, Structure)):
-        for element in datum.elements:
-            settle_parts(element)
-            settled(element)
-
-
 def encode_into(out: bytearray, datum: Datum) -> None:
     """Append the octets of a datum."""
     _WRITE[type(datum)](out, datum, True)

@@ -19,7 +19,7 @@ from .operations import Claim, ClaimOperation, Operation, Row, Unit, Write, colu
 
 Step: TypeAlias = Operation | ClaimOperation
 #: More units than these go by COPY: its round trips are then cheaper than arrays.
-MOST = 40
+MOST = 64
 _PARAMETER = re.compile(r"\$(\d+)")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .. import datum as d
 from .. import dlms, times
@@ -30,8 +29,6 @@ class ItemRefused(Exception):
         self.result = result
 
 
-_SHORT = 2048
-
 Reader = Callable[[Occasion], d.Datum]
 Setter = Callable[[Occasion, Member, d.Datum], None]
 Action = Callable[[Occasion, Member, d.Datum], d.Datum]
@@ -44,23 +41,9 @@ class _Done:
     failed: bool = False
 
 
-def _read(payload: bytes) -> object:
-    """A payload as a value: the same few are carried out over and over."""
-    return _remembered(payload) if len(payload) <= _SHORT else dlms.decode(payload)
-
-
-@lru_cache(maxsize=1024)
-def _remembered(payload: bytes) -> object:
-    found = dlms.decode(payload)
-    if isinstance(found, dlms.AccessRequest):
-        for datum in found.data:
-            d.settle_parts(datum)
-    return found
-
-
 def carry_out(occasion: Occasion) -> bytes:
     """Execute the Command's payload and give the Response's."""
-    request = _read(occasion.command.payload)
+    request = dlms.decode(occasion.command.payload)
     if not isinstance(request, dlms.AccessRequest):
         raise GbcsError(BAD_TAG, f"a Command carries an access request, not {type(request).__name__}", 0)
     done = _Done([], [])
