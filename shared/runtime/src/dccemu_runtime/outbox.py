@@ -19,12 +19,9 @@ other transactions, before anything newer is sent.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import lru_cache
-from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -33,10 +30,11 @@ from asyncpg.pool import PoolConnectionProxy
 from dccemu_contracts.envelope import Contract
 from dccemu_contracts.topics import BY_NAME
 
-from . import tracing
+from . import outbox_statements as sql
 from .bus import Bus, BusUnavailable, Message
 from .database import Database
 from .groupcommit import CONNECTION_TROUBLE, Row, StoreUnavailable, Write, insert
+from .outbox_rows import headers_of, headers_text, message_of, row_of
 from .sent import Put, Sent
 
 log = structlog.get_logger(__name__)
@@ -44,76 +42,9 @@ log = structlog.get_logger(__name__)
 #: The longest pause while bus or database are away, in seconds.
 _LONGEST_WAIT = 0.25
 
-_INSERT = "INSERT INTO outbox (id, topic, key, value, headers) VALUES ($1, $2, $3, $4, $5::jsonb)"
-_COLUMNS = ("id", "topic", "key", "value", "headers")
-# One worker at a time publishes: the lock is held until the marks are committed. A mark that a crash of the server
-# loses costs a repeat, so nobody waits for it to reach the disk.
-_TAKE_TURNS = """
-SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtext('outbox ' || current_schema()))"""
-_TAKE = """
-SELECT position, id, topic, key, value, headers FROM outbox
-WHERE sent_in IS NULL ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED"""
-_FORGET = "DELETE FROM outbox WHERE position = ANY($1::bigint[])"
-_MARK = """
-UPDATE outbox o SET sent_in = $1, partition = n.partition, offset_ = n.offset_
-FROM unnest($2::bigint[], $3::int[], $4::bigint[]) AS n(position, partition, offset_)
-WHERE o.position = n.position"""
-# Confirmed by all consumers: the lowest offset of each partition was computed by the relay.
-_CONFIRM = """
-DELETE FROM outbox o USING unnest($3::int[], $4::bigint[]) AS c(partition, offset_)
-WHERE o.topic = $1 AND o.sent_in = $2 AND o.partition = c.partition AND o.offset_ < c.offset_"""
-_LOST = "UPDATE outbox SET sent_in = NULL WHERE sent_in IS NOT NULL AND sent_in <> $1"
-_OLDEST = """
-SELECT id, topic, key, created_at, sent_in IS NOT NULL OR position = ANY($2::bigint[]) AS sent
-FROM outbox ORDER BY position LIMIT $1"""
-_LOOK = """
-SELECT position, id, topic, key, value, headers FROM outbox
-WHERE sent_in IS NULL AND position <> ALL($2::bigint[]) ORDER BY position LIMIT $1"""
 #: Rows that a sole relay keeps in memory: past the first it marks what it sent, past the second it reads rows back.
 _MOST_REMEMBERED = 50_000
 _MOST_FRESH = 20_000
-#: Longer headers carry a trace and are not met again.
-_SHORT = 60
-_WAITING = "SELECT DISTINCT topic FROM outbox WHERE sent_in = $1"
-
-
-def message_of(contract: Contract) -> Message:
-    """The bus message of a contract."""
-    return Message(contract.topic.name, contract.key, contract.to_bytes(), contract.id, _headers(contract))
-
-
-def _headers(contract: Contract) -> Mapping[str, str]:
-    """The headers: one object for every message of a type while nothing is traced."""
-    traced = tracing.headers()
-    kind = type(contract).__name__
-    return {"type": kind, **traced} if traced else _untraced_headers(kind)
-
-
-@lru_cache(maxsize=256)
-def _untraced_headers(kind: str) -> Mapping[str, str]:
-    return MappingProxyType({"type": kind})
-
-
-def _headers_text(contract: Contract) -> str:
-    """The headers as JSON: the same text for every message of a type while nothing is traced."""
-    traced = tracing.headers()
-    kind = type(contract).__name__
-    return json.dumps({"type": kind, **traced}) if traced else _untraced(kind)
-
-
-def _headers_of(text: str) -> dict[str, str]:
-    """The headers of a row: most rows have one of a few texts."""
-    return dict(_parsed(text)) if len(text) < _SHORT else json.loads(text)
-
-
-@lru_cache(maxsize=256)
-def _parsed(text: str) -> dict[str, str]:
-    return json.loads(text)  # type: ignore[no-any-return]
-
-
-@lru_cache(maxsize=256)
-def _untraced(kind: str) -> str:
-    return json.dumps({"type": kind})
 
 
 class Outbox:
@@ -170,18 +101,18 @@ class Outbox:
 
     def write(self, contract: Contract) -> Write:
         """The row of a message, for a unit of the group commit."""
-        return Write(self._insert, _row(contract))
+        return Write(self._insert, row_of(contract))
 
     async def add(self, connection: PoolConnectionProxy, *contracts: Contract) -> None:
         """Write messages in the transaction of ``connection`` (from ``Database.transaction``)."""
-        await connection.executemany(_INSERT, [_row(contract) for contract in contracts])
+        await connection.executemany(sql.INSERT, [row_of(contract) for contract in contracts])
         self._database.after_commit(connection, self.wake)
 
     async def copy(self, connection: PoolConnectionProxy, contracts: Sequence[Contract]) -> None:
         """Write very many messages of one use case in the transaction of ``connection``; they share their headers."""
-        headers = _headers_text(contracts[0]) if contracts else ""
+        headers = headers_text(contracts[0]) if contracts else ""
         rows = [(one.id, one.topic.name, one.key, one.to_bytes(), headers) for one in contracts]
-        await connection.copy_records_to_table("outbox", records=rows, columns=_COLUMNS)
+        await connection.copy_records_to_table("outbox", records=rows, columns=sql.COLUMNS)
         self._database.after_commit(connection, self.wake)
 
     def wake(self) -> None:
@@ -216,7 +147,7 @@ class Outbox:
 
     async def waiting(self, limit: int) -> list[dict[str, object]]:
         """The oldest rows: what they are, since when they wait, and whether they were sent."""
-        return [dict(row) for row in await self._database.pool.fetch(_OLDEST, limit, list(self._sent.positions))]
+        return [dict(row) for row in await self._database.pool.fetch(sql.OLDEST, limit, list(self._sent.positions))]
 
     def _committed(self, rows: Sequence[Row]) -> None:
         if self._sole:
@@ -289,7 +220,7 @@ class Outbox:
             self._sent.release()
             async with self._database.transaction() as connection:
                 await self._take_back_lost(connection, incarnation)
-        rows = await self._database.pool.fetch(_LOOK, self._batch_size, list(self._sent.positions))
+        rows = await self._database.pool.fetch(sql.LOOK, self._batch_size, list(self._sent.positions))
         found = {row[0] for row in rows}
         self._fresh = [row for row in self._fresh if row[0] not in found]
         await self._send([tuple(row) for row in rows])
@@ -303,7 +234,7 @@ class Outbox:
         done: list[int] = []
         try:
             receipts = await self._bus.publish(
-                [Message(row[2], row[3], bytes(row[4]), row[1], _headers_of(row[5])) for row in rows]
+                [Message(row[2], row[3], bytes(row[4]), row[1], headers_of(row[5])) for row in rows]
             )
             if self._bus.incarnation != incarnation:
                 raise BusUnavailable("the bus came back without its contents while a batch was being published")
@@ -316,7 +247,7 @@ class Outbox:
                     done.append(row[0])
             self._sent.note(kept)
             if done:
-                await self._database.pool.execute(_FORGET, done)
+                await self._database.pool.execute(sql.FORGET, done)
         except BaseException:
             self._must_look = True
             raise
@@ -329,7 +260,7 @@ class Outbox:
             return
         rows = self._sent.release()
         places = [[row[0] for row in rows], [row[2] for row in rows], [row[3] for row in rows]]
-        await self._database.pool.execute(_MARK, self._relayed_in, *places)
+        await self._database.pool.execute(sql.MARK, self._relayed_in, *places)
 
     async def relay_once(self) -> int:
         """Publish one batch of unsent rows; returns how many."""
@@ -338,17 +269,17 @@ class Outbox:
         if self._sole:
             return await self._look_once()
         async with self._database.transaction() as connection:
-            await connection.execute(_TAKE_TURNS)
+            await connection.execute(sql.TAKE_TURNS)
             incarnation = self._bus.incarnation
             if incarnation is None:
                 return 0
             if incarnation != self._relayed_in:
                 await self._take_back_lost(connection, incarnation)
-            rows = await connection.fetch(_TAKE, self._batch_size)
+            rows = await connection.fetch(sql.TAKE, self._batch_size)
             if not rows:
                 return 0
             receipts = await self._bus.publish(
-                [Message(row[2], row[3], row[4], row[1], json.loads(row[5])) for row in rows]
+                [Message(row[2], row[3], row[4], row[1], headers_of(row[5])) for row in rows]
             )
             if self._bus.incarnation != incarnation:
                 raise BusUnavailable("the bus came back without its contents while a batch was being published")
@@ -361,9 +292,9 @@ class Outbox:
                 else:
                     done.append(row[0])
             if kept:
-                await connection.execute(_MARK, incarnation, *(list(column) for column in zip(*kept, strict=True)))
+                await connection.execute(sql.MARK, incarnation, *(list(column) for column in zip(*kept, strict=True)))
             if done:
-                await connection.execute(_FORGET, done)
+                await connection.execute(sql.FORGET, done)
         return len(rows)
 
     async def _follow(self) -> None:
@@ -380,7 +311,7 @@ class Outbox:
 
     async def _take_back_lost(self, connection: PoolConnectionProxy, incarnation: str) -> None:
         """Count what was sent in another incarnation as unsent, before anything newer is sent: order is kept."""
-        result = await connection.execute(_LOST, incarnation)
+        result = await connection.execute(sql.LOST, incarnation)
         if result != "UPDATE 0":
             log.warning("the bus came back without its contents", schema=self._database.schema, resend=result)
 
@@ -397,11 +328,11 @@ class Outbox:
             if lowest and incarnation == self._bus.incarnation == self._relayed_in:
                 passed = self._sent.passed(topic, lowest)
                 if passed:
-                    await self._database.pool.execute(_FORGET, passed)
-        for row in await self._database.pool.fetch(_WAITING, incarnation):
+                    await self._database.pool.execute(sql.FORGET, passed)
+        for row in await self._database.pool.fetch(sql.WAITING, incarnation):
             lowest = await self._confirmed(row[0])
             if lowest and incarnation == self._bus.incarnation:
-                await self._database.pool.execute(_CONFIRM, row[0], incarnation, list(lowest), list(lowest.values()))
+                await self._database.pool.execute(sql.CONFIRM, row[0], incarnation, list(lowest), list(lowest.values()))
 
     async def _confirmed(self, topic: str) -> dict[int, int]:
         """The offset before which all consumers of a topic are done, by partition."""
@@ -410,5 +341,4 @@ class Outbox:
         return {number: min(position[number] for position in positions) for number in common}
 
 
-def _row(contract: Contract) -> Row:
-    return (contract.id, contract.topic.name, contract.key, contract.to_bytes(), _headers_text(contract))
+__all__ = ["Outbox", "message_of"]
