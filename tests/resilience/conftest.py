@@ -16,9 +16,9 @@ if str(ROOT / "tools") not in sys.path:
     sys.path.insert(0, str(ROOT / "tools"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house() -> Iterator[Any]:
-    """The isolated topology over a broker and a PostgreSQL of the driver's own; made once, every run adds to it."""
+    """The isolated topology over a broker and a PostgreSQL of the driver's own; every run of a module adds to it."""
     from chaos_driver.house import House
 
     # A short path: the PostgreSQL socket keeps its place over a restart only where its address fits.

@@ -65,7 +65,7 @@ class House:
         # With a broker that is named, the stack assumes one that wakes waiting fetches; this one does not.
         for name in SERVICES:
             prefix = f"DCCEMU_{name.replace('-', '_').upper()}"
-            os.environ[f"{prefix}_BUS_FETCH_MAX_WAIT_MS"] = "5"
+            os.environ[f"{prefix}_BUS_FETCH_MAX_WAIT_MS"] = "5" if name in {"gateway", "sm-wan"} else "25"
         self._stack = Stack(
             [
                 "--log-level",

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Literal
 
 import structlog
 from structlog.typing import Processor
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _StandardError:
+    """Standard error as it is at each line; one that is gone takes no line, and fails nobody who writes it."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError, AttributeError):
+            return sys.stderr.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
 
 
 def configure(form: Literal["console", "json"] = "console", level: str = "info", **bound: str) -> None:
@@ -30,11 +44,11 @@ def configure(form: Literal["console", "json"] = "console", level: str = "info",
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        stream=_StandardError(), level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     # aiokafka reports each retry of a connection as an error; the bus adapter says what matters.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
