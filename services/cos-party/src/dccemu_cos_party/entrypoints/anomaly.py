@@ -6,34 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from dccemu_protocol.anomaly import FileRefused, SignedFile
-from dccemu_protocol.errors import ProtocolError
-from dccemu_runtime.http.problem import Problem
+from dccemu_runtime.http.signed_files import refusing, signed_file
 
 from ..usecases.anomaly_files import AnomalyFiles
 
 Json = dict[str, Any]
-_STATUS = {"FILE_SIGNER": 403, "FILE_SIGNATURE": 403}
-
-
-async def _refusing(call: Any) -> Json:
-    try:
-        return await call  # type: ignore[no-any-return]
-    except ProtocolError as error:
-        raise _refusal(error) from None
-
-
-def _refusal(error: ProtocolError) -> Problem:
-    faults = [fault.as_json() for fault in error.faults] if isinstance(error, FileRefused) else []
-    more = {"faults": faults} if faults else {}
-    return Problem(_STATUS.get(error.rule, 422), error.detail, code=error.rule, **more)
-
-
-def _file(document: Json) -> SignedFile:
-    try:
-        return SignedFile.of_json(document)
-    except ProtocolError as error:
-        raise _refusal(error) from None
 
 
 def anomaly_routes(files: AnomalyFiles) -> APIRouter:
@@ -42,11 +19,11 @@ def anomaly_routes(files: AnomalyFiles) -> APIRouter:
 
     @router.post("/thresholds", summary="A signed thresholds file: its rows for 6.23 count at the CoS Party")
     async def thresholds(document: Annotated[Json, Body()]) -> Json:
-        return await _refusing(files.take_thresholds(_file(document)))
+        return await refusing(files.take_thresholds(signed_file(document)))
 
     @router.post("/actions", summary="A signed action file: release or delete what the CoS Party has quarantined")
     async def actions(document: Annotated[Json, Body()]) -> Json:
-        return await _refusing(files.take_actions(_file(document)))
+        return await refusing(files.take_actions(signed_file(document)))
 
     return router
 
@@ -63,6 +40,6 @@ def admin_anomaly_routes(files: AnomalyFiles) -> APIRouter:
     async def set_own(
         csv: Annotated[str, Body(max_length=4_000_000)], approved_by: Annotated[str, Body(min_length=1, max_length=200)]
     ) -> Json:
-        return await _refusing(files.set_own(csv.encode(), approved_by))
+        return await refusing(files.set_own(csv.encode(), approved_by))
 
     return router

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import Response
 
-from dccemu_protocol.anomaly import FileRefused, SignedFile
-from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.http.problem import Problem
+from dccemu_runtime.http.signed_files import refusing, signed_file
 
 from ..adapters.anomaly import AnomalyRows
 from ..usecases.anomaly_files import AnomalyFiles
@@ -24,22 +23,6 @@ from ..usecases.anomaly_views import AnomalyViews
 Json = dict[str, Any]
 IN_TIME = timedelta(minutes=30)
 """Within which a User must be told (Annex E, measure 11)."""
-_STATUS = {"FILE_SIGNER": 403, "FILE_SIGNATURE": 403, "PEER_OF_ANOTHER_PARTY": 403, "PEER_UNKNOWN": 403}
-
-
-def refusal(error: ProtocolError) -> Problem:
-    """A refused file as a problem document, its bad rows in ``faults``."""
-    faults = error.faults if isinstance(error, FileRefused) else ()
-    shown = [one.as_json() for one in faults]
-    status = _STATUS.get(error.rule, 422)
-    return Problem(status, error.detail, code=error.rule, **({"faults": shown} if shown else {}))
-
-
-async def _refusing(call: Any) -> Any:
-    try:
-        return await call
-    except ProtocolError as error:
-        raise refusal(error) from None
 
 
 async def _peer(request: Request) -> str | None:
@@ -62,33 +45,26 @@ def anomaly_routes(files: AnomalyFiles, views: AnomalyViews) -> APIRouter:
 
     @router.post("/references", status_code=201, summary="A reference number for one file of a User")
     async def reference(user: Annotated[str, Body(embed=True)], peer: Peer) -> Json:
-        return {"reference": await _refusing(files.give_reference(str(Eui64.parse(user)), peer))}
+        return {"reference": await refusing(files.give_reference(str(Eui64.parse(user)), peer))}
 
     @router.post("/thresholds", summary="A signed thresholds file; the answer acknowledges it")
     async def thresholds(document: Annotated[Json, Body()], peer: Peer) -> Json:
-        return await _refusing(files.take_thresholds(_file(document), peer))  # type: ignore[no-any-return]
+        return await refusing(files.take_thresholds(signed_file(document), peer))
 
     @router.get("/thresholds", summary="The thresholds of a User, as given and as they count now")
     async def shown(user: str, peer: Peer) -> Json:
-        return {"thresholds": await _refusing(views.thresholds(str(Eui64.parse(user)), peer))}
+        return {"thresholds": await refusing(views.thresholds(str(Eui64.parse(user)), peer))}
 
     @router.get("/quarantine", summary="The quarantine report of a User (CSV)")
     async def report(user: str, peer: Peer) -> Response:
-        content = await _refusing(views.report(str(Eui64.parse(user)), peer))
+        content = await refusing(views.report(str(Eui64.parse(user)), peer))
         return Response(content, media_type="text/csv")
 
     @router.post("/actions", summary="A signed action file: release or delete what is quarantined")
     async def actions(document: Annotated[Json, Body()], peer: Peer) -> Json:
-        return await _refusing(files.take_actions(_file(document), peer))  # type: ignore[no-any-return]
+        return await refusing(files.take_actions(signed_file(document), peer))
 
     return router
-
-
-def _file(document: Json) -> SignedFile:
-    try:
-        return SignedFile.of_json(document)
-    except ProtocolError as error:
-        raise refusal(error) from None
 
 
 def admin_anomaly_routes(files: AnomalyFiles, views: AnomalyViews, rows: AnomalyRows) -> APIRouter:
@@ -103,7 +79,7 @@ def admin_anomaly_routes(files: AnomalyFiles, views: AnomalyViews, rows: Anomaly
     async def set_by_dcc(
         csv: Annotated[str, Body(max_length=4_000_000)], approved_by: Annotated[str, Body(min_length=1, max_length=200)]
     ) -> Json:
-        return await _refusing(files.set_by_dcc(csv.encode(), approved_by))  # type: ignore[no-any-return]
+        return await refusing(files.set_by_dcc(csv.encode(), approved_by))
 
     @router.get("/quarantine", summary="Quarantined requests, newest first; how soon their Users were told")
     async def quarantine(

@@ -1,17 +1,16 @@
 """The writer of one database: units that queued during the last commit share the next transaction.
 
-A ``Unit`` is what one use case wants to write. One writer task takes all waiting units, runs them in one transaction
-with a statement for each operation (rows as ``unnest`` arrays) and then wakes their callers: a caller that returns
-from ``commit`` knows that its rows are durable.
+A ``Unit`` is what one use case wants to write. One writer task takes all waiting units, commits them together and then
+wakes their callers: a caller that returns from ``commit`` knows that its rows are durable.
 
 Mostly the whole batch is one statement (``at_once``). Where that cannot be, or a claim is lost, a transaction has two
 phases. First the *claims*: inserts of unique keys that do nothing on conflict. A unit that lost a claim raises
-``AlreadyClaimed`` and writes nothing. Then the *writes* of the others. When a transaction fails, its units are tried
-one by one, so that one bad unit does not fail its neighbours.
+``AlreadyClaimed`` and writes nothing. Then the *writes* of the others, a statement for each operation. When a
+transaction fails, its units are tried one by one, so that one bad unit does not fail its neighbours.
 
-When the connection breaks during the commit, nobody knows whether the rows are durable. The claims tell: they were
-free before, so when one is there afterwards the transaction was committed as a whole. The writer waits for the
-database and looks, because what its callers do after the commit must be done exactly when it happened.
+When the connection breaks during the commit, nobody knows whether the rows are durable. After one statement a row with
+an id drawn for it tells; after two phases a claim does, for it was free before. The writer waits for the database and
+looks, because what its callers do after the commit must be done exactly when it happened.
 """
 
 from __future__ import annotations
@@ -261,13 +260,13 @@ async def _claim(connection: asyncpg.pool.PoolConnectionProxy, units: Sequence[U
 
 async def _write(connection: asyncpg.pool.PoolConnectionProxy, op: Operation, rows: Sequence[Row]) -> list[Row]:
     """Write the rows of an operation; with ``returning`` the rows, each behind what the database drew for it."""
-    if op.columns and not op.returning:
-        await connection.copy_records_to_table(op.table, records=rows, columns=op.columns)
-        return []
     if op.returning:
         found = await connection.fetch(op.sql, *columns_of(rows))
         return [(record[0], *row) for record, row in zip(found, rows, strict=True)]
-    await connection.execute(op.sql, *columns_of(rows))
+    if op.inserts:
+        await connection.copy_records_to_table(op.table, records=rows, columns=op.columns)
+    else:
+        await connection.execute(op.sql, *columns_of(rows))
     return []
 
 
