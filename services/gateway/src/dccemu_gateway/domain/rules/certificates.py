@@ -11,6 +11,9 @@ from dccemu_contracts.trust_anchors import SUPPLIER
 from dccemu_protocol.duis import Element, text_of
 from dccemu_protocol.duis.names import sr
 from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.gbcs import der, envelope
+from dccemu_protocol.gbcs import der_types as types
+from dccemu_protocol.gbcs.envelope import CRA
 from dccemu_protocol.pki import Usage, parse
 
 from ..examination import Examination
@@ -73,9 +76,11 @@ def role_of(examination: Examination) -> int:
 def certificates_acceptable(examination: Examination) -> None:
     """23: certificates of the body are valid, unrevoked, of the right role, usage and owner (section 6)."""
     request, variant = examination.submitted, examination.service_request
-    if request.is_signed_pre_command:
-        return
     names = _CREDENTIAL_RULES.get(variant.srv)
+    if request.is_signed_pre_command:
+        if names is not None and request.gbcs_payload:
+            _check_signed(examination, names, request.gbcs_payload)
+        return
     if names is not None:
         _check_replacements(examination, names)
     if variant.accepts_urp_ka_certificate:
@@ -104,6 +109,27 @@ def _check_replacements(examination: Examination, names: dict[str, str]) -> None
         found.add(str(certificate.eui))
     if len(found) > 1:
         raise Refusal(names["*"], expected="replacement certificates of one owner", got=", ".join(sorted(found)))
+
+
+def _check_signed(examination: Examination, names: dict[str, str], payload: bytes) -> None:
+    """Relied on again: what its Pre-Command was made of may have been revoked since (smki.md section 7)."""
+    try:
+        message = envelope.decode(payload)
+        content = der.decode(message.payload, message.message_code, CRA.COMMAND)
+    except ProtocolError:
+        return  # 7a and 7c say what is wrong with it
+    if not isinstance(content, types.UpdateSecurityCredentials):
+        return
+    for replacement in content.replacements:
+        try:
+            examination.directory.rely_on(parse(replacement.certificate.der), examination.at)
+        except ProtocolError as error:
+            raise Refusal(
+                names.get(error.rule, names["*"]),
+                expected="replacement certificates that are valid still",
+                got=f"{error.rule}: {error.detail}",
+                place="GBCSPayload",
+            ) from None
 
 
 def key_agreement_acceptable(
