@@ -301,6 +301,25 @@ async def test_a_handover_places_the_network_operator_and_ends_a_duty(
     assert inventory.alerts_of("N42")[0].recipients == (NETWORK,)
 
 
+@pytest.mark.checklist("B13")
+@pytest.mark.parametrize("last", ["6.21", "6.15.1"])
+async def test_recovered_cells_are_handed_over_when_the_dcc_holds_none_of_them(
+    inventory: Any, points: dict[str, dict[str, Any]], last: str
+) -> None:
+    await install(inventory, points)
+    cells = [cell.model_dump() for cell in inventory.device(ESME).cells if cell.role == 2]
+    placed = [{**cell, "eui": BROKER} for cell in cells]
+    for facts in ({"recovery": "started"}, {"recovery": "placed", "cells": placed}):
+        await inventory.tell(ESME, None, facts=facts)
+    request = {"RemotePartyRole": "Supplier", "ReplacementCertificates": certificates(SUPPLIER, 2)}
+
+    await inventory.tell(ESME, "6.21", user=SUPPLIER, request=request, facts={"statuses": [0, 10, 0]})
+    in_part = inventory.device(ESME).status
+    await inventory.tell(ESME, last, user=SUPPLIER, request=request, facts={"statuses": [0, 0, 0]})
+
+    assert (in_part, inventory.device(ESME).status) == ("Recovered", "Commissioned")
+
+
 @pytest.mark.checklist("B9", "B10", "D13")
 async def test_duties_are_overdue_after_seven_days(inventory: Any, points: dict[str, dict[str, Any]]) -> None:
     await install(inventory, points)

@@ -130,7 +130,11 @@ def credentials_updated(ledger: Ledger, device: DeviceFact, srv: str, update: Cr
         }
         ledger.alert("N27", "ChangeOfSupplier", losing - gaining - _dcc(changed), device.device, body)
     certificate_replaced(ledger, changed)
-    if srv == "6.21" and transition(Event.HANDED_OVER, changed.status or "", changed.type):
+    # Row 21: done once the DCC's certificate is in none of the role's cells. What 6.21 left, 6.15.1 may finish,
+    # and after a change of Supplier it is 6.23 that takes them.
+    dcc = _dcc(changed)
+    is_taken = bool(losing & dcc) and not any(cell.role == role and cell.eui in dcc for cell in changed.cells)
+    if is_taken and transition(Event.HANDED_OVER, changed.status or "", changed.type):
         ledger.move(changed, Event.HANDED_OVER)
 
 
