@@ -26,6 +26,7 @@ from dccemu_runtime.http import app as applications
 from dccemu_runtime.outbox import message_of
 from dccemu_runtime.roles import drop
 from dccemu_runtime.service import Runtime, Service
+from dccemu_runtime.timers import Timer, Timers
 from dccemu_smki import bootstrap
 from dccemu_smki.settings import Settings
 
@@ -141,6 +142,10 @@ class House:
         await self.ask("gateway", csr.build_organisation_csr(key(902), broker, 4, Usage.KEY_AGREEMENT))
         await self.ask("gateway", csr.build_organisation_csr(key(903), broker, 137, Usage.DIGITAL_SIGNATURE))
         await self.ask("cos-party", csr.build_organisation_csr(key(904), cos, 5, Usage.DIGITAL_SIGNATURE))
+
+    async def timers(self) -> list[Timer]:
+        """What is set to happen."""
+        return await next(part for part in self.service.components if isinstance(part, Timers)).pending()
 
     def certificates(self) -> dict[str, CertificateFact]:
         """The newest fact of each certificate heard on the bus."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,6 +184,54 @@ async def test_a_device_that_refuses_leaves_the_recovery_to_be_seen(
 
     await eventually(has_failed)
     assert not any(isinstance(one, DccAlertOrder) for one in sent)
+
+
+async def test_a_command_that_nobody_answers_is_repeated_each_hour(
+    house: House, sent: list[Contract], eventually: Eventually
+) -> None:
+    def commands() -> list[DeviceCommand]:
+        return [one for one in sent if isinstance(one, DeviceCommand)]
+
+    await holds_suppliers_certificates(house)
+    await started(house, "acb", eventually)
+    await eventually(lambda: len(commands()) == 1)
+    unreached = {"id": "u1", "at": house.runtime.clock.now(), "device": DEVICE, "kind": "undelivered"}
+    await house.publish(DeviceMessage.model_validate({**unreached, "in_reply_to": commands()[0].id}))
+
+    async def is_undelivered() -> bool:
+        return await state(house) == ("open", ["undelivered"])
+
+    await eventually(is_undelivered)
+    house.runtime.clock.advance(timedelta(hours=1))
+    await eventually(lambda: len(commands()) == 2)
+    house.runtime.clock.advance(timedelta(hours=1))
+    await eventually(lambda: len(commands()) == 3)
+
+    counters = [envelope.decode(bytes.fromhex(one.payload)).counter for one in commands()]
+    assert counters == sorted(set(counters))
+    await house.publish(answer(commands()[-1]))
+
+    async def is_closed() -> bool:
+        return await state(house) == ("closed", ["done"])
+
+    await eventually(is_closed)
+    assert [timer for timer in await house.timers() if timer.kind == "recovery-repeat"] == []
+
+
+async def test_a_new_recovery_takes_over_what_an_older_one_waits_for(
+    house: House, sent: list[Contract], eventually: Eventually
+) -> None:
+    await holds_suppliers_certificates(house)
+    await started(house, "acb", eventually)
+
+    await started(house, "acb", eventually)
+
+    newer, older = (await house.admin.get("/admin/smki/recoveries")).json()
+    assert (older["status"], [one["status"] for one in older["commands"]]) == ("closed", ["superseded"])
+    assert newer["status"] == "open"
+    assert [timer.key for timer in await house.timers() if timer.kind == "recovery-repeat"] == [
+        f"{newer['id']} {DEVICE}"
+    ]
 
 
 async def test_what_cannot_be_recovered_is_refused(house: House, eventually: Eventually) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from dccemu_protocol.gbcs import der_types as types
 from dccemu_protocol.gbcs.envelope import CRA
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Usage, keystore, parse
-from dccemu_smki.domain.recovery import MESSAGE_CODE, Cell, read_outcome, recovery_command
+from dccemu_smki.domain.recovery import MESSAGE_CODE, Cell, read_outcome, recovery_command, renewed
 
 FOLDER = "rtds/NA_CS02bAnyExceptAbnormalRootByRecovery"
 STEM = "CS02bAnyExceptAbnormalRootByRecovery_NA_SUCCESS"
@@ -65,6 +66,23 @@ def test_a_command_has_the_structure_of_the_published_one(vectors: Path) -> None
     assert ours.control.authorising_cell == content.control.authorising_cell
     wanted = tuple(floor for floor in content.control.other_floors or () if floor.role in (2, 3))
     assert ours.control.other_floors == wanted
+
+
+def test_a_repeated_command_differs_in_its_counter_only() -> None:
+    key = ec.derive_private_key(3, ec.SECP256R1())
+    made = recovery_command(
+        originator=Eui64(bytes(8)), device=Eui64(bytes(8)), counter=1, replacements=[], path=[], key=key, floor=7
+    )
+
+    first, again = envelope.decode(made), envelope.decode(renewed(made, 9, key))
+
+    crypto.verify_signature(again, key.public_key())
+    before, after = (der.decode(one.payload, MESSAGE_CODE, CRA.COMMAND) for one in (first, again))
+    assert isinstance(before, types.UpdateSecurityCredentials)
+    assert isinstance(after, types.UpdateSecurityCredentials)
+    assert (again.counter, after.control.originator_counter) == (9, 9)
+    assert replace(after, control=replace(after.control, originator_counter=1)) == before
+    assert replace(again, counter=1, payload=first.payload, signature=first.signature) == first
 
 
 def test_the_published_response_says_that_all_succeeded(vectors: Path) -> None:

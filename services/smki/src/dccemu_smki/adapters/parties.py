@@ -66,6 +66,11 @@ class Parties:
         """Every record of the inventory."""
         return self._index.devices()
 
+    def hub(self, device: str) -> str | None:
+        """The Communications Hub that serves a Device; None for a hub, or where the inventory names none."""
+        fact = self._index.device(device)
+        return None if fact is None else fact.hub
+
     def device(self, eui: Eui64) -> DeviceRecord | None:
         """What the inventory says of a Device; None when it has no such Device."""
         fact = self._index.device(str(eui))

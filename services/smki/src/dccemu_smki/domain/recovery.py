@@ -8,11 +8,12 @@ the Access Control Broker there, and the subscriber takes the cells over with 6.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from dccemu_protocol.errors import EmulatorError
 from dccemu_protocol.gbcs import crypto, der, envelope
 from dccemu_protocol.gbcs import der_types as types
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, OtherInformation
@@ -103,6 +104,17 @@ def recovery_command(
         mac=None,
     )
     return envelope.encode(crypto.sign(message, key))
+
+
+def renewed(octets: bytes, counter: int, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The same Command with another originator counter, signed anew: a Device takes one of each counter only."""
+    message = envelope.decode(octets)
+    content = der.decode(message.payload, MESSAGE_CODE, CRA.COMMAND)
+    if not isinstance(content, types.UpdateSecurityCredentials):
+        raise EmulatorError("this is no Command that replaces credentials")
+    control = replace(content.control, originator_counter=counter)
+    payload = der.encode(replace(content, control=control), MESSAGE_CODE, CRA.COMMAND)
+    return envelope.encode(crypto.sign(replace(message, counter=counter, payload=payload, signature=None), key))
 
 
 def read_outcome(octets: bytes) -> tuple[int, tuple[bool, ...]] | None:

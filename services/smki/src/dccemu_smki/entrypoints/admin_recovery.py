@@ -9,8 +9,9 @@ from pydantic import Field
 
 from dccemu_protocol.identifiers import Eui64
 
-from ..usecases import recover
 from ..usecases.context import Smki
+from ..usecases.recover import start_recovery
+from ..usecases.recovery_views import recoveries
 from .admin_certificates import Call
 
 
@@ -30,11 +31,11 @@ def router(smki: Smki) -> APIRouter:
 
     @routes.get("/recoveries", summary="Recoveries with the state of each Device")
     async def all_recoveries() -> list[dict[str, Any]]:
-        return await recover.recoveries(smki)
+        return await recoveries(smki)
 
     @routes.post("/recoveries", status_code=201, summary="Start a recovery: mode-8 Commands signed by the Recovery key")
     async def start(call: RecoveryCall) -> dict[str, Any]:
-        number = await recover.start_recovery(
+        number = await start_recovery(
             smki,
             call.way,
             Eui64.parse(call.user),
@@ -42,6 +43,6 @@ def router(smki: Smki) -> APIRouter:
             [Eui64.parse(device) for device in call.devices],
             floor=call.floor,
         )
-        return next(one for one in await recover.recoveries(smki) if one["id"] == number)
+        return next(one for one in await recoveries(smki) if one["id"] == number)
 
     return routes

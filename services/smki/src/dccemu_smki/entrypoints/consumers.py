@@ -14,7 +14,8 @@ from dccemu_runtime.database import Database
 
 from ..usecases.answer_requests import answer_request
 from ..usecases.context import Smki
-from ..usecases.recover import PREFIX, has_open_recovery, take_answer
+from ..usecases.recovery_progress import PREFIX, take_answer
+from ..usecases.recovery_views import has_open_recovery
 
 _GROUP = "smki-recovery"
 

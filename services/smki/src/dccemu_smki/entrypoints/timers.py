@@ -12,13 +12,14 @@ from dccemu_runtime.timers import Timer
 from ..domain.lifecycle import Event, Status
 from ..usecases.batches import forget_old
 from ..usecases.context import Smki
+from ..usecases.recovery_progress import REPEAT, repeat
 from ..usecases.revoke import change_status, publish_list
 
 SWEEP_EVERY = timedelta(hours=1)
 
 
 def register(smki: Smki) -> None:
-    """Revocation lists at their times, and the end of acceptance windows."""
+    """Revocation lists at their times, the end of acceptance windows, and recovery Commands that nobody answered."""
 
     async def list_due(connection: PoolConnectionProxy, timer: Timer) -> datetime | None:
         authority = smki.authorities.get(timer.key)
@@ -42,6 +43,10 @@ def register(smki: Smki) -> None:
         await forget_old(smki)
         return smki.now() + SWEEP_EVERY
 
+    async def repeat_due(connection: PoolConnectionProxy, timer: Timer) -> datetime | None:
+        return await repeat(smki, connection, timer)
+
     smki.timers.on("sweep", sweep)
+    smki.timers.on(REPEAT, repeat_due)
     smki.timers.on("revocation-list", list_due)
     smki.timers.on("acceptance", acceptance_over)
