@@ -15,8 +15,7 @@ import pytest
 
 from dccemu_protocol.duis import DuisRequest, parse_document, read_request
 from dccemu_protocol.pki import keystore
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 from dccemu_sdk.user import User
 
 EXPECTED = json.loads(Path(__file__).with_name("expected_refusals.json").read_text(encoding="utf-8"))
@@ -29,13 +28,9 @@ def published(suites: dict[str, tuple[str, ...]], vectors: Path) -> Iterator[Dcc
     """A suite with the published keys and Devices, its clock shortly before the dates of the templates."""
     if not vectors.exists():
         pytest.skip("the published requests are not here (../shared/vectors)")
-    stack = Stack(suites["one process, imported"], timeout=120)
-    try:
-        with Dcc(stack.start()) as suite:
-            suite.admin.set_clock(datetime(2029, 12, 20, tzinfo=UTC))
-            yield suite
-    finally:
-        stack.close()
+    with running(suites["one process, imported"]) as suite:
+        suite.admin.set_clock(datetime(2029, 12, 20, tzinfo=UTC))
+        yield suite
 
 
 def _turn(stem: str, request: DuisRequest) -> tuple[int, str]:

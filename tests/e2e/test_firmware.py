@@ -11,8 +11,7 @@ import pytest
 
 from dccemu_protocol.duis import DuisResponse
 from dccemu_sdk import firmware
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 from dccemu_sdk.user import Outcome, User
 
 ESME, GSME, CHF, GPF, PPMID = (f"00-DB-12-34-56-78-90-A{n}" for n in range(5))
@@ -30,12 +29,8 @@ Build = Callable[..., bytes]
 @pytest.fixture(scope="module")
 def suite() -> Iterator[Dcc]:
     """A suite of its own, in one process: its Certified Products List changes."""
-    stack = Stack((), timeout=120)
-    try:
-        with Dcc(stack.start()) as found:
-            yield found
-    finally:
-        stack.close()
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,7 @@ from dccemu_protocol.gbcs.crypto import verify_signature
 from dccemu_protocol.gbcs.envelope import GbcsMessage, decode
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Usage
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 
 ROOT = Path(__file__).resolve().parents[2]
 ELECTRICITY, GAS = "90-B3-D5-1F-30-01-00-00", "90-B3-D5-1F-30-03-00-00"
@@ -76,19 +75,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     text = yaml.safe_dump(shipped, sort_keys=False)
     file = tmp_path_factory.mktemp("home") / "home.yaml"
     file.write_text(text, "utf-8")
-    stack = Stack(("--scenario", str(file)), timeout=120)
-    try:
-        with Dcc(stack.start()) as dcc:
-            made = House(dcc, parse_scenario(text), 0.0, 0.0, 0, {})
-            before, began = processor_seconds(dcc.state.pid), time.monotonic()
-            made.play(INSTALLATION)
-            made.wall_seconds = time.monotonic() - began
-            made.processor_seconds = processor_seconds(dcc.state.pid) - before
-            made.logs = {eui: dcc.admin.device(eui)["state"] for eui in (ESME, GSME, PPMID, HCALCS)}
-            made.requests = sum(len(sent_in(made.scenario, chapter)) for chapter in INSTALLATION)
-            yield made
-    finally:
-        stack.close()
+    with running(("--scenario", str(file))) as dcc:
+        made = House(dcc, parse_scenario(text), 0.0, 0.0, 0, {})
+        before, began = processor_seconds(dcc.state.pid), time.monotonic()
+        made.play(INSTALLATION)
+        made.wall_seconds = time.monotonic() - began
+        made.processor_seconds = processor_seconds(dcc.state.pid) - before
+        made.logs = {eui: dcc.admin.device(eui)["state"] for eui in (ESME, GSME, PPMID, HCALCS)}
+        made.requests = sum(len(sent_in(made.scenario, chapter)) for chapter in INSTALLATION)
+        yield made
 
 
 INSTALLATION = ("Before the visit", "Installation")

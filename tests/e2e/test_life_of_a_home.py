@@ -13,8 +13,7 @@ from dccemu.main import app
 from dccemu.story.player import Player, StoryFailed
 from dccemu.story.telling import Prose
 from dccemu_contracts.scenario import Scenario, parse_scenario
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "deploy" / "scenarios" / "life-of-a-home.yaml"
@@ -32,12 +31,8 @@ def scenario() -> Scenario:
 )
 def house(request: pytest.FixtureRequest) -> Iterator[Dcc]:
     """A suite with nothing in its inventory: this test changes it for good."""
-    stack = Stack(("--scenario", str(FILE), *request.param), timeout=120)
-    try:
-        with Dcc(stack.start()) as dcc:
-            yield dcc
-    finally:
-        stack.close()
+    with running(("--scenario", str(FILE), *request.param)) as dcc:
+        yield dcc
 
 
 def test_the_story_comes_out_as_it_says(house: Dcc, scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:

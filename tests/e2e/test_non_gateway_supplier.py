@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -16,22 +15,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Usage, parse_pem
 from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
 
 ESME, HCALCS = "00-DB-12-34-56-78-90-A0", "00-DB-12-34-56-78-90-A5"
 USER = "90-B3-D5-1F-30-04-00-00"
 MPAN = "1312345678111"
 LOSING = "90-B3-D5-1F-30-01-00-00"
-
-
-@pytest.fixture
-def dcc() -> Iterator[Dcc]:
-    stack = Stack(timeout=120)
-    try:
-        with Dcc(stack.start()) as suite:
-            yield suite
-    finally:
-        stack.close()
 
 
 def _signed(dcc: Dcc, mpxn: str) -> str:
@@ -66,9 +54,8 @@ def _signed(dcc: Dcc, mpxn: str) -> str:
     )
 
 
-@pytest.mark.checklist("K1", "K2")
-def test_its_credentials_reach_the_devices(dcc: Dcc) -> None:
-    losing = dcc.user(LOSING)
+def _enrolled(dcc: Dcc) -> httpx.Client:
+    """The interface of a Supplier that is registered for the home and not a User."""
     check = {"verified_by": "registration authority", "documents": ["passport"]}
     enrolled = dcc.admin.call("POST", "/admin/cos-party/suppliers", {"user": USER, "identity_check": check})
     assert isinstance(enrolled, dict)
@@ -76,16 +63,56 @@ def test_its_credentials_reach_the_devices(dcc: Dcc) -> None:
     spans = [{"role": "IS", "user": USER, "effective_from": today}]
     dcc.admin.call("PUT", f"/admin/inventory/registrations/{MPAN}", {"spans": list[object](spans)})  # type: ignore[dict-item]
     headers = {"Authorization": f"Bearer {enrolled['token']}"}
-    with httpx.Client(base_url=dcc.state.all["cos_party"], headers=headers, trust_env=False, timeout=10) as interface:
-        sent = interface.post("/ngi/requests", content=_signed(dcc, MPAN))
-        assert (sent.status_code, sent.json()["late"]) == (202, False), sent.text
-        deadline = time.monotonic() + 30
-        while True:
-            state = interface.get(f"/ngi/requests/{sent.json()['id']}").json()
-            reached = {part["device"]: part["state"] for part in state["devices"]}
-            if set(reached.values()) == {"Succeeded"} or time.monotonic() > deadline:
-                break
-            time.sleep(0.05)
-    assert reached == {ESME: "Succeeded", HCALCS: "Succeeded"}
+    return httpx.Client(base_url=dcc.state.all["cos_party"], headers=headers, trust_env=False, timeout=10)
+
+
+def _submitted(interface: httpx.Client, document: str) -> httpx.Response:
+    """Sent until the registration of a moment ago is known: facts travel as events."""
+    deadline = time.monotonic() + 20
+    while (sent := interface.post("/ngi/requests", content=document)).status_code != 202:
+        assert sent.json()["code"] == "COS_NOT_REGISTERED", sent.text
+        assert time.monotonic() < deadline, sent.text
+        time.sleep(0.05)
+    return sent
+
+
+def _ended(interface: httpx.Client, sent: httpx.Response) -> dict[str, tuple[str, str | None]]:
+    """State and rule of each Device's part once none is under way."""
+    deadline = time.monotonic() + 30
+    while True:
+        state = interface.get(f"/ngi/requests/{sent.json()['id']}").json()
+        ended = {part["device"]: (part["state"], part["rule"]) for part in state["devices"]}
+        if all(word in ("Succeeded", "Failed") for word, _ in ended.values()) or time.monotonic() > deadline:
+            return ended
+        time.sleep(0.05)
+
+
+@pytest.mark.checklist("K1", "K2")
+def test_its_credentials_reach_the_devices(own_suite: Dcc) -> None:
+    losing = own_suite.user(LOSING)
+    with _enrolled(own_suite) as interface:
+        sent = _submitted(interface, _signed(own_suite, MPAN))
+        reached = _ended(interface, sent)
+
+    assert sent.json()["late"] is False
+    assert reached == {ESME: ("Succeeded", None), HCALCS: ("Succeeded", None)}
     assert losing.receiver is not None
     losing.receiver.wait_for(lambda answer: answer.alert_code == "N27", timeout=20)
+
+
+@pytest.mark.checklist("B7")
+@pytest.mark.parametrize("own_suite", ["isolated, minted"], indirect=True)
+def test_the_cos_party_refuses_a_certificate_that_was_revoked_a_second_ago(own_suite: Dcc) -> None:
+    keys = [e.certificate for e in own_suite.store if (str(e.eui), e.role, e.usage) == (USER, 2, Usage.KEY_AGREEMENT)]
+    document = _signed(own_suite, MPAN)
+    with _enrolled(own_suite) as interface:
+        for one in keys:
+            assert one is not None
+            own_suite.admin.call("POST", f"/admin/smki/certificates/{one.serial_hex}/revoke")
+        revoked_at = time.monotonic()
+
+        while (refused := _ended(interface, _submitted(interface, document))) and time.monotonic() < revoked_at + 1:
+            if {word for word, _ in refused.values()} == {"Failed"}:
+                break
+
+    assert refused == {ESME: ("Failed", "COS_CERTIFICATE"), HCALCS: ("Failed", "COS_CERTIFICATE")}

@@ -6,7 +6,7 @@ Each Device judges the Command for itself: signature of the Recovery key, origin
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from time import monotonic, sleep
 
@@ -15,29 +15,20 @@ import pytest
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Keystore, Usage, keystore
 from dccemu_sdk.admin import Json
+from dccemu_sdk.identity import Identity
 from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack, command
+from dccemu_sdk.stack import command
 from dccemu_sdk.user import User
 
 ESME = "00-DB-12-34-56-78-90-A0"
 SUPPLIER = "90-B3-D5-1F-30-01-00-00"
 BROKER = "90-B3-D5-1F-30-00-00-02"
+Build = Callable[..., bytes]
 PLACES = [("digitalSignature", 0), ("keyAgreement", 0), ("keyAgreement", 1)]
 CLOCK = (
     "<sr:SynchroniseClock><sr:CurrentDateTime>{:%Y-%m-%dT%H:%M:%SZ}</sr:CurrentDateTime>"
     "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
 )
-
-
-@pytest.fixture
-def dcc() -> Iterator[Dcc]:
-    """A suite that this test may change for good."""
-    stack = Stack(timeout=120)
-    try:
-        with Dcc(stack.start()) as suite:
-            yield suite
-    finally:
-        stack.close()
 
 
 def supplier_cells(dcc: Dcc) -> dict[tuple[str, int], tuple[str, str]]:
@@ -50,7 +41,7 @@ def supplier_cells(dcc: Dcc) -> dict[tuple[str, int], tuple[str, str]]:
 def held(cells: Json) -> dict[tuple[str, int], tuple[str, str]]:
     assert isinstance(cells, list)
     return {
-        (str(cell["usage"]), int(str(cell["cell_usage"]))): (str(cell["eui"]), str(cell["ski"]).lower())
+        (str(cell["usage"]), int(str(cell["cell_usage"]))): (str(cell["eui"]), str(cell.get("ski")).lower())
         for cell in cells
         if isinstance(cell, dict) and cell["role"] == 2
     }
@@ -110,14 +101,40 @@ def skis(made: Keystore) -> dict[tuple[str, int], tuple[str, str]]:
     return found
 
 
-def set_clock(dcc: Dcc, user: User, request_of: Callable[..., bytes]) -> str | None:
+def set_clock(dcc: Dcc, user: User, request_of: Build) -> str | None:
     now = datetime.fromisoformat(str(dcc.admin.clock()["now"]))
     return user.send(request_of("6.11", 4, CLOCK.format(now), ESME), timeout=60).code
 
 
+def with_keys(dcc: Dcc, user: User, made: Keystore) -> User:
+    """The same User once it works with other keys."""
+    return User(Identity(made, user.identity.eui), user.gateway, user.receiver, counters=dcc.counters)
+
+
 @pytest.mark.checklist("B13")
-def test_way_2_the_subscribers_new_certificates_come_into_the_cells(dcc: Dcc) -> None:
-    user = dcc.user(SUPPLIER)
+def test_way_1_the_owner_replaces_its_certificates_with_the_key_it_still_holds(
+    own_suite: Dcc, request_of: Build, credentials_of: Callable[..., str]
+) -> None:
+    dcc, user = own_suite, own_suite.user(SUPPLIER)
+    old = dcc.store.certificate(Eui64.parse(SUPPLIER), Usage.DIGITAL_SIGNATURE, 2)
+    assert old is not None
+    made = new_certificates(dcc)
+    body = credentials_of("6.15.1", dcc, SUPPLIER, made)
+
+    replaced = user.send(request_of("6.15.1", 4, body, ESME), timeout=60)
+    dcc.admin.call("POST", f"/admin/smki/certificates/{old.serial_hex}/revoke", {"grounds": "key-compromised"})
+
+    assert replaced.code == "I0"
+    assert supplier_cells(dcc) == skis(made)
+    reached(lambda: believed(dcc), skis(made))
+    assert status(dcc) == "Commissioned"
+    assert set_clock(dcc, user, request_of) != "I0"
+    assert set_clock(dcc, with_keys(dcc, user, made), request_of) == "I0"
+
+
+@pytest.mark.checklist("B13")
+def test_way_2_the_subscribers_new_certificates_come_into_the_cells(own_suite: Dcc) -> None:
+    dcc, user = own_suite, own_suite.user(SUPPLIER)
     assert user.receiver is not None
     before = supplier_cells(dcc)
     wanted = skis(new_certificates(dcc))
@@ -132,8 +149,10 @@ def test_way_2_the_subscribers_new_certificates_come_into_the_cells(dcc: Dcc) ->
 
 
 @pytest.mark.checklist("B13")
-def test_way_3_the_brokers_certificates_come_first(dcc: Dcc, request_of: Callable[..., bytes]) -> None:
-    user = dcc.user(SUPPLIER)
+def test_way_3_the_brokers_certificates_come_first_and_the_subscriber_takes_them_over(
+    own_suite: Dcc, request_of: Build, credentials_of: Callable[..., str]
+) -> None:
+    dcc, user = own_suite, own_suite.user(SUPPLIER)
     assert user.receiver is not None
     before = supplier_cells(dcc)
     dcc.admin.call("PUT", f"/admin/devices/{ESME}", {"reachable": False})
@@ -142,10 +161,18 @@ def test_way_3_the_brokers_certificates_come_first(dcc: Dcc, request_of: Callabl
     reached(lambda: (status(dcc), outcome(dcc)), ("Recovery", ["undelivered"]))
     assert supplier_cells(dcc) == before
     dcc.admin.call("PUT", f"/admin/devices/{ESME}", {"reachable": True})
-    assert recover(dcc, "acb") == "recovery 2: 1 Commands sent\n"
+    dcc.admin.advance(3600)
 
     reached(lambda: {owner for owner, _ in supplier_cells(dcc).values()}, {BROKER})
-    reached(lambda: status(dcc), "Recovered")
+    reached(lambda: (status(dcc), outcome(dcc)), ("Recovered", ["done"]))
     assert believed(dcc) == supplier_cells(dcc)
     user.receiver.wait_for(lambda answer: answer.alert_code == "N37", timeout=20)
     assert set_clock(dcc, user, request_of) != "I0"
+
+    made = new_certificates(dcc)
+    taken = user.send(request_of("6.21", 1, credentials_of("6.21", dcc, SUPPLIER, made), ESME), timeout=60)
+
+    assert taken.code == "I0"
+    assert supplier_cells(dcc) == skis(made)
+    reached(lambda: (status(dcc), believed(dcc)), ("Commissioned", skis(made)))
+    assert set_clock(dcc, with_keys(dcc, user, made), request_of) == "I0"

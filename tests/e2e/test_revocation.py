@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import monotonic
 
 import pytest
 
+from dccemu_protocol.duis import DuisRequest, DuisResponse, parse_document, read_request
 from dccemu_protocol.identifiers import Eui64
-from dccemu_protocol.pki import Keystore, Usage, keystore, parse_pem
+from dccemu_protocol.pki import Keystore, Usage, keystore
 from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
 from dccemu_sdk.user import User
 
 ESME = "00-DB-12-34-56-78-90-A0"
-GAINING = "90-B3-D5-1F-30-03-00-00"
+SUPPLIER, GAINING = "90-B3-D5-1F-30-01-00-00", "90-B3-D5-1F-30-03-00-00"
 MPAN = "1312345678111"
 READ = "<sr:ReadInstantaneousImportRegisters/>"
-Build = Callable[..., bytes]
+Build, Credentials = Callable[..., bytes], Callable[..., str]
 
 
-@pytest.fixture(params=["one process, minted", "isolated, minted"])
-def own_suite(request: pytest.FixtureRequest, suites: dict[str, tuple[str, ...]]) -> Iterator[Dcc]:
-    """A suite that this test may change for good."""
-    stack = Stack(suites[request.param], timeout=120)
-    try:
-        with Dcc(stack.start()) as suite:
-            yield suite
-    finally:
-        stack.close()
+pytestmark = pytest.mark.parametrize("own_suite", ["one process, minted", "isolated, minted"], indirect=True)
 
 
 def _revoke(dcc: Dcc, serial: str) -> None:
@@ -57,39 +48,23 @@ def test_the_next_request_of_a_revoked_signer_is_refused_within_a_second(own_sui
     assert code == "E100"
 
 
-def _body(dcc: Dcc, made: Keystore) -> str:
-    owner = Eui64.parse(GAINING)
+def _set(dcc: Dcc, eui: str) -> Keystore:
+    answer = dcc.admin.call("POST", "/admin/smki/certificate-sets", {"eui": eui, "role": 2})
+    assert isinstance(answer, dict)
+    return keystore.load(str(answer["keystore"]))
 
-    def text(usage: Usage, *, top_up: bool = False) -> str:
-        found = made.certificate(owner, usage, 2, top_up=top_up)
-        assert found is not None
-        return base64.b64encode(found.der).decode()
 
-    signing = made.certificate(owner, Usage.DIGITAL_SIGNATURE, 2)
-    assert signing is not None
-    authorities = dcc.admin.call("GET", "/admin/smki/authorities")
-    assert isinstance(authorities, list)
-    issuers = [parse_pem(str(one["pem"])) for one in authorities if isinstance(one, dict)]
-    issuer = next(one for one in issuers if one.ski == signing.aki)
-    return (
-        "<sr:UpdateSecurityCredentialsCoS><sr:SupplierFloorSeqNumber>0</sr:SupplierFloorSeqNumber>"
-        "<sr:SupplierPrepaymentTopUpFloorSeqNumber>0</sr:SupplierPrepaymentTopUpFloorSeqNumber>"
-        "<sr:SupplierReplacementCertificates>"
-        f"<sr:DigitalSigningCertificate>{text(Usage.DIGITAL_SIGNATURE)}</sr:DigitalSigningCertificate>"
-        f"<sr:KeyAgreementCertificate>{text(Usage.KEY_AGREEMENT)}</sr:KeyAgreementCertificate>"
-        f"<sr:KeyAgreementTopUpCertificate>{text(Usage.KEY_AGREEMENT, top_up=True)}</sr:KeyAgreementTopUpCertificate>"
-        "</sr:SupplierReplacementCertificates><sr:CertificationPathCertificates>"
-        f"<sr:Certificate>{base64.b64encode(issuer.der).decode()}</sr:Certificate></sr:CertificationPathCertificates>"
-        f"<sr:ApplyTimeBasedCPVChecks>false</sr:ApplyTimeBasedCPVChecks><sr:ImportMPxN>{MPAN}</sr:ImportMPxN>"
-        "</sr:UpdateSecurityCredentialsCoS>"
-    )
+def _key_agreement(made: Keystore, eui: str) -> str:
+    found = made.certificate(Eui64.parse(eui), Usage.KEY_AGREEMENT, 2)
+    assert found is not None
+    return found.serial_hex
 
 
 @pytest.mark.checklist("B7")
-def test_a_credential_update_with_a_revoked_certificate_is_refused(own_suite: Dcc, request_of: Build) -> None:
-    answer = own_suite.admin.call("POST", "/admin/smki/certificate-sets", {"eui": GAINING, "role": 2})
-    assert isinstance(answer, dict)
-    made = keystore.load(str(answer["keystore"]))
+def test_a_change_of_supplier_with_a_revoked_certificate_is_refused(
+    own_suite: Dcc, request_of: Build, credentials_of: Credentials
+) -> None:
+    made = _set(own_suite, GAINING)
     gaining = own_suite.user(GAINING)
     point = own_suite.admin.call("GET", f"/admin/inventory/registrations/{MPAN}")
     assert isinstance(point, dict)
@@ -98,12 +73,38 @@ def test_a_credential_update_with_a_revoked_certificate_is_refused(own_suite: Dc
     today = str(own_suite.admin.clock()["now"])[:10]
     gained = {"role": "IS", "user": GAINING, "effective_from": today}
     own_suite.admin.call("PUT", f"/admin/inventory/registrations/{MPAN}", {"spans": [*spans, gained]})
-    revoked = made.certificate(Eui64.parse(GAINING), Usage.KEY_AGREEMENT, 2)
-    assert revoked is not None
-    _revoke(own_suite, revoked.serial_hex)
+    _revoke(own_suite, _key_agreement(made, GAINING))
+    body = credentials_of("6.23", own_suite, GAINING, made, mpxn=MPAN)
 
     deadline = monotonic() + 20
-    while (code := _code(gaining, request_of("6.23", 1, _body(own_suite, made), ESME, GAINING))) in {"E4", "E062301"}:
+    while (code := _code(gaining, request_of("6.23", 1, body, ESME, GAINING))) in {"E4", "E062301"}:
         assert monotonic() < deadline, "the registration of a moment ago is not known"
 
     assert code in {"E46", "E062303"}
+
+
+def _transformed(user: User, document: bytes) -> tuple[DuisRequest, DuisResponse]:
+    """A critical request and what it is answered with, a Pre-Command as a rule."""
+    signed = user.prepare(document)
+    return read_request(parse_document(signed)), user.gateway.submit(signed, 4)
+
+
+@pytest.mark.checklist("B7")
+def test_a_credential_update_with_a_certificate_revoked_a_second_ago_is_refused(
+    own_suite: Dcc, request_of: Build, credentials_of: Credentials
+) -> None:
+    made = _set(own_suite, SUPPLIER)
+    user = own_suite.user(SUPPLIER)
+    body = credentials_of("6.15.1", own_suite, SUPPLIER, made)
+    before = own_suite.admin.device(ESME)["cells"]
+    earlier, pre_command = _transformed(user, request_of("6.15.1", 4, body, ESME))
+    assert pre_command.kind == "PreCommand"
+
+    _revoke(own_suite, _key_agreement(made, SUPPLIER))
+    revoked_at = monotonic()
+
+    while (answer := _transformed(user, request_of("6.15.1", 4, body, ESME))[1]).kind == "PreCommand":
+        assert monotonic() - revoked_at < 1.0, "a certificate was taken a second after its revocation"
+    assert answer.response_code == "E061505"
+    assert user.sign_and_submit(earlier, pre_command, 5).response_code == "E061505"
+    assert own_suite.admin.device(ESME)["cells"] == before

@@ -13,8 +13,7 @@ import pytest
 
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Kind, Usage, parse_pem
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/smki.md"
 DEVICE = "00-DB-12-34-56-78-90-A4"
@@ -25,12 +24,8 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 @pytest.fixture(scope="module")
 def dcc() -> Iterator[Dcc]:
-    stack = Stack(timeout=120)
-    try:
-        with Dcc(stack.start()) as suite:
-            yield suite
-    finally:
-        stack.close()
+    with running() as suite:
+        yield suite
 
 
 def block(marker: str) -> str:

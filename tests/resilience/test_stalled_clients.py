@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 from dccemu_sdk.user import User
 
 METER = "00-DB-12-34-56-78-90-A0"
@@ -30,12 +29,8 @@ REQUEST = (
 @pytest.fixture(scope="module")
 def dcc() -> Iterator[Dcc]:
     """A suite of the one-process topology."""
-    stack = Stack(timeout=120)
-    try:
-        with Dcc(stack.start()) as suite:
-            yield suite
-    finally:
-        stack.close()
+    with running() as suite:
+        yield suite
 
 
 async def _stall(dcc: Dcc, at_once: bytes) -> tuple[float, bytes]:

@@ -12,8 +12,7 @@ import pytest
 
 from dccemu.story.player import Player, StoryFailed
 from dccemu_contracts.scenario import Scenario, parse_scenario
-from dccemu_sdk.session import Dcc
-from dccemu_sdk.stack import Stack
+from dccemu_sdk.session import Dcc, running
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "deploy" / "scenarios" / "life-of-a-home.yaml"
@@ -31,13 +30,9 @@ def undisturbed(scenario: Scenario) -> dict[str, Any]:
     """What is held after a play in which nothing went wrong."""
     from chaos_driver.story import held
 
-    stack = Stack(("--scenario", str(FILE)), timeout=120)
-    try:
-        with Dcc(stack.start()) as dcc:
-            Player(dcc, scenario).play()
-            return held(dcc.admin, scenario)
-    finally:
-        stack.close()
+    with running(("--scenario", str(FILE))) as dcc:
+        Player(dcc, scenario).play()
+        return held(dcc.admin, scenario)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from .gateway import GatewayClient, client_tls
 from .identity import Identity, open_keystore
 from .patience import PatientGateway
 from .receiver import Delivery, Receiver
-from .session import Dcc
+from .session import Dcc, running
 from .smki import DCCSigners, Directory, Repository
 from .stack import Stack, State
 from .user import Outcome, User, check_header, check_meaning
@@ -42,5 +42,6 @@ __all__ = [
     "client_tls",
     "firmware",
     "open_keystore",
+    "running",
     "signed_pre_command",
 ]

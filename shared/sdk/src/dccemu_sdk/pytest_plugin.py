@@ -38,19 +38,16 @@ def _path(config: pytest.Config, option: str) -> Path | None:
 def dcc(pytestconfig: pytest.Config) -> Iterator[Dcc]:
     """A running suite."""
     from .session import Dcc
-    from .stack import Stack, State
+    from .session import running as suite_of_ones_own
+    from .stack import State
 
     keys, running = _path(pytestconfig, "--dccemu-keystore"), _path(pytestconfig, "--dccemu-state")
     if running is not None:
         with Dcc(State.read(running), keys) as suite:
             yield suite
         return
-    stack = Stack(shlex.split(str(pytestconfig.getoption("--dccemu-arguments"))))
-    try:
-        with Dcc(stack.start(), keys) as suite:
-            yield suite
-    finally:
-        stack.close()
+    with suite_of_ones_own(shlex.split(str(pytestconfig.getoption("--dccemu-arguments"))), keys=keys) as suite:
+        yield suite
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +20,7 @@ from .identity import Identity
 from .patience import PatientGateway
 from .receiver import Receiver
 from .smki import DCCSigners, Directory, Repository
-from .stack import State
+from .stack import Stack, State
 from .user import Outcome, User
 
 
@@ -103,3 +104,24 @@ class Dcc:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def running(arguments: Sequence[str] = (), *, keys: Path | None = None, timeout: float = 120.0) -> Iterator[Dcc]:
+    """A suite of one's own for as long as the block lasts, started and ended as ``Stack`` does.
+
+    Parameters
+    ----------
+    arguments
+        More options of ``dccemu up``.
+    keys
+        Key store of the Users; what the suite names if None.
+    timeout
+        Seconds until it must be ready.
+    """
+    stack = Stack(arguments, timeout=timeout)
+    try:
+        with Dcc(stack.start(), keys) as suite:
+            yield suite
+    finally:
+        stack.close()
