@@ -95,6 +95,11 @@ def key_owner(kind: Kind, eui: Eui64, role: int | None) -> bytes:
     return eui.octets + (b"" if kind is Kind.DEVICE or role is None else bytes([role]))
 
 
+def own_key_name(role: int, usage: Usage) -> str:
+    """The name in the vault of a key of the DCC that lives in this service."""
+    return f"{RemotePartyRole(role).name.lower()} {usage.short}"
+
+
 # The certificates that the DCC must hold and lodge before anything else (SEC stage 4, 188; checklist B8), as
 # (name, kind, role, usage). Root and issuing CAs of both trees, Recovery, Broker, WAN Provider, CoS Party.
 DCC_CERTIFICATES: tuple[tuple[str, Kind, int | None, Usage], ...] = (

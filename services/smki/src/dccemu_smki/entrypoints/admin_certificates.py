@@ -17,8 +17,9 @@ from ..domain.lifecycle import Event
 from ..domain.records import CertificateRecord
 from ..domain.search import shown_status
 from ..usecases import sets
+from ..usecases.authorities import add_issuing_authority
 from ..usecases.context import LIVE, TEST, Smki
-from ..usecases.establish import add_issuing_authority, missing
+from ..usecases.establish import missing
 from ..usecases.revoke import change_status, reject, revoke
 
 

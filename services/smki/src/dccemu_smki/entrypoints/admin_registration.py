@@ -12,7 +12,7 @@ from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.http.problem import Problem
 
 from ..domain.timing import TARGET_AD_HOC, TARGET_BATCH
-from ..usecases import batches, organisations, subscribers, targets
+from ..usecases import batch_requests, officers, organisations, subscribers, targets
 from ..usecases.audit import note
 from ..usecases.context import Smki
 from .admin_certificates import Call
@@ -66,21 +66,21 @@ def router(smki: Smki) -> APIRouter:
         return await subscribers.register(smki, **call.model_dump())
 
     @routes.get("/officers", summary="Responsible officers")
-    async def all_officers(party: str | None = None) -> list[subscribers.Officer]:
-        return await subscribers.officers(smki, party)
+    async def all_officers(party: str | None = None) -> list[officers.Officer]:
+        return await officers.officers(smki, party)
 
     @routes.post("/officers", status_code=201, summary="Record an SRO or ARO")
-    async def nominate(call: OfficerCall) -> subscribers.Officer:
+    async def nominate(call: OfficerCall) -> officers.Officer:
         users = None if call.users is None else tuple(str(Eui64.parse(user)) for user in call.users)
-        officer = subscribers.Officer(**{**call.model_dump(), "users": users})
-        if any(known.id == officer.id for known in await subscribers.officers(smki)):
+        officer = officers.Officer(**{**call.model_dump(), "users": users})
+        if any(known.id == officer.id for known in await officers.officers(smki)):
             raise Problem(409, f"there is an officer {officer.id} already", code="NOT_OFFICER")
-        await subscribers.nominate(smki, officer)
+        await officers.nominate(smki, officer)
         return officer
 
     @routes.delete("/officers/{officer}", status_code=204, summary="End an officer's nomination")
     async def dismiss(officer: str) -> None:
-        await subscribers.dismiss(smki, officer)
+        await officers.dismiss(smki, officer)
 
     @routes.get("/requests", summary="Organisation CSRs")
     async def requests(party: str | None = None, status: str | None = None) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ def router(smki: Smki) -> APIRouter:
 
     @routes.post("/batches/{number}", summary="Approve or reject a batch that is pending")
     async def decide_batch(number: int, call: DecisionCall) -> dict[str, Any]:
-        await batches.decide(smki, number, approve=call.approve, by=call.by)
+        await batch_requests.decide(smki, number, approve=call.approve, by=call.by)
         found = await smki.batches.find(number)
         return {} if found is None else shown_batch(found)
 

@@ -18,11 +18,12 @@ from ..adapters.batch_store import Batch
 from ..domain.codes import BatchStatus, outcome_of
 from ..domain.errors import NOT_ELIGIBLE, UNKNOWN_BATCH, UNKNOWN_REQUEST
 from ..domain.portal import report, response_name, response_zip
-from ..usecases import batches, organisations
+from ..usecases import batch_requests, organisations
 from ..usecases.context import LIVE, TEST, Smki
 from ..usecases.devices import answer_portal
+from ..usecases.officers import check_may_submit
 from ..usecases.revoke import reject, revoke
-from ..usecases.subscribers import Subscriber, check_may_submit, check_test_participant
+from ..usecases.subscribers import Subscriber, check_test_participant
 from .plain import plain_text
 from .subscriber import audited, authenticate
 
@@ -115,7 +116,7 @@ def router(smki: Smki) -> APIRouter:
         subscriber = await authenticate(smki, request)
         try:
             async with audited(smki, "batch", subscriber):
-                number = await batches.submit_zip(smki, subscriber, officer, name, await request.body())
+                number = await batch_requests.submit_zip(smki, subscriber, officer, name, await request.body())
         except ProtocolError as error:
             outcome = outcome_of(error, ad_hoc=False)
             raise Problem(422, error.detail, code=error.rule, error_code=outcome.code) from None
@@ -162,7 +163,7 @@ def shown_batch(batch: Batch) -> dict[str, Any]:
 async def _poll(smki: Smki, request: Request, number: int) -> tuple[Batch, list[Any]]:
     subscriber = await authenticate(smki, request)
     try:
-        return await batches.poll(smki, subscriber, number)
+        return await batch_requests.poll(smki, subscriber, number)
     except ProtocolError as error:
         status = {UNKNOWN_BATCH: 404, "RESULTS_GONE": 410, "POLLED_TOO_OFTEN": 429}.get(error.rule, 422)
         raise Problem(status, error.detail, code=error.rule) from None

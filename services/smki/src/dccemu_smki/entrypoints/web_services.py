@@ -15,7 +15,7 @@ from dccemu_protocol.errors import EmulatorError, ProtocolError
 from ..domain import messages
 from ..domain.codes import CA_FAILED, BatchStatus, ItemStatus, Outcome, outcome_of
 from ..domain.messages import Identified
-from ..usecases import batches
+from ..usecases import batch_requests
 from ..usecases.context import Smki
 from ..usecases.devices import answer_ad_hoc
 from ..usecases.targets import AD_HOC, measured
@@ -65,7 +65,7 @@ class _WebServices:
         subscriber = await authenticate(self._smki, request)
         try:
             async with audited(self._smki, "batch", subscriber):
-                message_id, number = await batches.submit_xml(self._smki, subscriber, await request.body())
+                message_id, number = await batch_requests.submit_xml(self._smki, subscriber, await request.body())
         except Identified as refused:
             outcome = outcome_of(refused.error, ad_hoc=False)
             return _xml(messages.submit_answer(refused.message_id, BatchStatus.FORMAT_ERROR, None, outcome))
@@ -79,7 +79,7 @@ class _WebServices:
         text = request.query_params.get("BatchId", "")
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
         try:
-            batch, items = await batches.poll(self._smki, subscriber, number)
+            batch, items = await batch_requests.poll(self._smki, subscriber, number)
         except ProtocolError as error:
             outcome = outcome_of(error, ad_hoc=False)
             return _xml(messages.result_answer(BatchStatus.FORMAT_ERROR, None, outcome))

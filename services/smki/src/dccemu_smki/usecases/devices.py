@@ -18,7 +18,8 @@ from ..domain.timing import DAILY_PORTAL_CSRS, ad_hoc_pace
 from .audit import note
 from .context import LIVE, Smki
 from .issuing import Wanted, issue
-from .subscribers import Subscriber, applicant_of, check_may_submit
+from .officers import check_may_submit
+from .subscribers import Subscriber, applicant_of
 
 _SOURCE = "SEC Appendix M; smki.md section 5.3"
 

@@ -16,8 +16,9 @@ from ..domain.records import CertificateRecord
 from .audit import note
 from .context import LIVE, TEST, Smki
 from .issuing import Wanted, issue
+from .officers import check_may_submit
 from .sets import claim_keys
-from .subscribers import Subscriber, applicant_of, check_may_submit, check_test_participant
+from .subscribers import Subscriber, applicant_of, check_test_participant
 
 _PUT = """
 INSERT INTO requests (party, officer, csr, kind, eui, role, usage, top_up, hierarchy, status, submitted_at)

@@ -21,10 +21,10 @@ from dccemu_protocol.errors import EmulatorError
 from dccemu_protocol.pki import RemotePartyRole, Usage
 from dccemu_runtime.timers import Timer
 
+from ..domain.records import own_key_name
 from ..domain.recovery import read_outcome, renewed
 from .audit import note
 from .context import Smki
-from .establish import own_key_name
 
 PREFIX = "smki-recovery-"
 REPEAT = "recovery-repeat"
