@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from dccemu_contracts.inventory import DeviceFact
@@ -102,3 +103,23 @@ async def test_a_second_process_waits_until_the_first_has_ended(wan, eventually)
     assert second.unready() == []
     await second.stop()
     await wan.restart()
+
+
+@pytest.mark.asyncio
+async def test_a_process_that_is_stopped_while_it_waits_for_the_devices_asks_for_them_no_more(
+    wan, eventually, postgres_url
+):
+    second = await build(wan.settings, wan.runtime)
+    onlooker = await asyncpg.connect(postgres_url)
+
+    async def waiting() -> int:
+        return await onlooker.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    starting = asyncio.create_task(second.start())
+    await eventually(waiting)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    await second.stop()
+
+    assert await waiting() == 0
+    await onlooker.close()

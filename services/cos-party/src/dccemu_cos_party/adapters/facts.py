@@ -71,7 +71,8 @@ class Facts:
     async def changed(self, within: float) -> bool:
         """Wait for the next fact; False when none came in time (real seconds)."""
         try:
-            await asyncio.wait_for(self._news.wait(), within)
+            async with asyncio.timeout(within):
+                await self._news.wait()
         except TimeoutError:
             return False
         return True

@@ -64,7 +64,8 @@ class Agenda:
             self._wake.clear()
             await self._run_due()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._pause())
+                async with asyncio.timeout(self._pause()):
+                    await self._wake.wait()
 
     async def _run_due(self) -> None:
         now = self._clock.now()

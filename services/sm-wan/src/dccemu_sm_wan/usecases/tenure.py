@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 import structlog
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _TAKE = "SELECT pg_advisory_lock(hashtext('sm-wan devices ' || current_schema()))"
 _RETRY = 0.5
+_FAREWELL = 3.0
 
 
 class Tenure:
@@ -40,17 +42,28 @@ class Tenure:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._connection is not None and not self._connection.is_closed():
-            await self._connection.close()
+        await self._let_go()
 
     async def _take(self) -> None:
+        await self._let_go()
         self._lost.clear()
-        connection = await asyncpg.connect(
+        # Owned before it waits for the lock, which may be long: whoever stops meanwhile closes it.
+        self._connection = await asyncpg.connect(
             self._database.url, server_settings={"search_path": f'"{self._database.schema}"'}, timeout=10
         )
-        connection.add_termination_listener(lambda _: self._lost.set())
-        await connection.execute(_TAKE)
-        self._connection = connection
+        self._connection.add_termination_listener(self._ended)
+        await self._connection.execute(_TAKE)
+
+    def _ended(self, connection: object) -> None:
+        if connection is self._connection:
+            self._lost.set()
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            # A question of it may still be open: it is withdrawn first, so that nobody takes the lock for a dead process.
+            with suppress(TimeoutError, asyncpg.PostgresError, *CONNECTION_TROUBLE):
+                await connection.close(timeout=_FAREWELL)
 
     async def _watch(self) -> None:
         """Take the lock again when the database was away."""

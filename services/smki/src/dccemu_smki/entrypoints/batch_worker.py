@@ -49,7 +49,8 @@ class BatchWorker:
                 log.exception("a batch could not be brought on")
                 await self._failed()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._poll)
+                async with asyncio.timeout(self._poll):
+                    await self._wake.wait()
 
     async def _failed(self) -> None:
         number = await self._smki.batches.next_open()

@@ -62,6 +62,7 @@ async def process(smki: Smki, number: int) -> None:
             go_on = await _commit(smki, lot, number, chunk)
         except BaseException:
             following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
             raise
         chunk = await following
         if not go_on:
