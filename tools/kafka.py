@@ -15,6 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from dccemu_runtime.local.children import ends_with_parent
+from dccemu_runtime.local.ports import own_port
+
 VERSION = "3.9.1"
 SCALA = "2.13"
 JAVA = 17
@@ -99,7 +102,7 @@ class Kafka:
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self._folder = folder.resolve()
-        self._port = port or _free_port()
+        self._port = port or own_port("127.0.0.1")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -112,7 +115,8 @@ class Kafka:
         config = self._folder / "server.properties"
         if not config.exists():
             config.write_text(
-                _CONFIG.format(port=self._port, controller=_free_port(), data=self._folder / "data"), encoding="utf-8"
+                _CONFIG.format(port=self._port, controller=own_port("127.0.0.1"), data=self._folder / "data"),
+                encoding="utf-8",
             )
             (self._folder / "log4j.properties").write_text(_LOGGING, encoding="utf-8")
             identity = ["--cluster-id", _cluster_id(), "--config", str(config)]
@@ -131,8 +135,13 @@ class Kafka:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=ends_with_parent(signal.SIGKILL),
             )
-        self._wait(timeout)
+        try:
+            self._wait(timeout)
+        except BaseException:
+            self.stop()
+            raise
         return self.address
 
     def stop(self, timeout: float = 20.0) -> None:
@@ -170,7 +179,6 @@ class Kafka:
                     return
             except OSError as error:
                 if time.monotonic() > deadline:
-                    self.stop()
                     raise RuntimeError(f"Apache Kafka did not answer in {timeout} s") from error
                 time.sleep(0.1)
 
@@ -186,12 +194,6 @@ def _java_version() -> int | None:
     said = subprocess.run(["java", "-version"], capture_output=True, check=False, timeout=30)
     found = re.search(r'version "(\d+)', said.stderr.decode())
     return int(found.group(1)) if found else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`dccemu up` ends as it should: within five seconds of SIGTERM, with status 0, and nothing stays behind."""
+"""`dccemu up` ends as it should: within five seconds of SIGTERM, with status 0; killed or not, nothing stays behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from dccemu_sdk.stack import Stack, State, command
 
 SECONDS = 5.0
+SERVICES = ("gateway", "smki", "inventory", "cos_party", "sm_wan")
 PORTS = ("duis", "duis_tls", "smki", "inventory", "cos_party", "sm_wan", "admin")
 MOMENTS = {"initdb": b"initdb", "the database server": b"autovacuum_naptime", "a service": b"dccemu_smki"}
 """Children of a suite that is starting, by a part of their command lines."""
@@ -90,6 +92,26 @@ def test_sigterm_ends_everything(suite: tuple[Stack, State]) -> None:
     assert status == 0, stack.tail()
     assert took <= SECONDS
     assert not _left(pids, within=1.0)
+
+
+@pytest.mark.isolated
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends the children of a process that died")
+def test_a_suite_that_is_killed_takes_its_services_its_broker_and_its_database_with_it(tmp_path: Path) -> None:
+    """kill -9 of `dccemu up --isolated`: nobody is left to end its children but the system."""
+    with Stack(["--isolated", "--data", str(tmp_path / "data")], folder=tmp_path, timeout=120) as stack:
+        assert stack.pid is not None
+        pids = _descendants(stack.pid)
+        running = b"\n".join(_command_line(pid) for pid in pids)
+        for program in (*(f"dccemu_{name}" for name in SERVICES), "tansu", "autovacuum_naptime"):
+            assert program.encode() in running, program
+
+        os.kill(stack.pid, signal.SIGKILL)
+
+        left = _left(pids, within=15.0)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert not left
 
 
 @pytest.mark.timeout(120)

@@ -12,10 +12,10 @@ import httpx
 
 from dccemu_runtime.http.controls import JournalSource, JsonEntry
 from dccemu_runtime.journal import Filter
+from dccemu_runtime.local.ports import lasting_port
 
 from .one_process import module_of
 from .options import PORTS, SERVICES, Options, environment, service_settings
-from .ports import lasting_port
 from .supervisor import Child, Supervisor, python_module
 
 

@@ -1,6 +1,7 @@
 """A process for each service, started, watched and started again when it dies.
 
-The supervisor ends only processes that it started, by their process id. A process that dies is started again at once;
+The supervisor ends only processes that it started, by their process id; when it is killed itself, the system ends them
+(on Linux): nothing is lost, for what was acknowledged is durable. A process that dies is started again at once;
 one that dies again and again before it has come up waits longer before each start, so that a broken service does not
 take the machine.
 """
@@ -16,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+
+from dccemu_runtime.local.children import ends_with_parent
 
 log = structlog.get_logger("dccemu.supervisor")
 
@@ -50,6 +53,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL if self.on_line is None else asyncio.subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=ends_with_parent(signal.SIGKILL),
         )
         self.pids.append(self.process.pid)
         return self.process
@@ -112,6 +116,10 @@ class Supervisor:
     async def stop(self) -> None:
         """Ask every child to end, then make those that have not."""
         self._stopping = True
+        # First those that would start a process again: one that is being started is then either there, or ended.
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         running = [
             child.process for child in self.children.values() if child.process and child.process.returncode is None
         ]
@@ -126,6 +134,3 @@ class Supervisor:
                     with contextlib.suppress(ProcessLookupError):
                         process.kill()
                 await asyncio.wait(late)
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)

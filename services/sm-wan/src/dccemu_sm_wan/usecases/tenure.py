@@ -61,7 +61,7 @@ class Tenure:
     async def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
-            # A question of it may still be open: it is withdrawn first, so that nobody takes the lock for a dead process.
+            # A question of it may still be open: it is withdrawn first, or the dead would get the lock.
             with suppress(TimeoutError, asyncpg.PostgresError, *CONNECTION_TROUBLE):
                 await connection.close(timeout=_FAREWELL)
 

@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import os
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from dccemu_protocol.errors import EmulatorError
 
 from .children import ends_with_parent
+from .ports import own_port
 
 
 class LocalBroker:
@@ -42,7 +42,7 @@ class LocalBroker:
     async def start(self, timeout: float = 15.0) -> str:
         """Start the broker, empty, and wait until it takes connections; returns its address."""
         if self.port == 0:
-            self.port = _free_port()
+            self.port = own_port("127.0.0.1")
         url = f"tcp://{self.address}"
         arguments = [
             "broker",
@@ -63,10 +63,18 @@ class LocalBroker:
                 cwd=tempfile.gettempdir(),
                 preexec_fn=ends_with_parent(signal.SIGKILL),
             )
+        try:
+            await self._answers(self._process, timeout)
+        except BaseException:
+            await self.stop()
+            raise
+        return self.address
+
+    async def _answers(self, process: subprocess.Popen[bytes], timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
-            if self._process.poll() is not None:
-                raise EmulatorError(f"the broker ended with status {self._process.returncode}")
+            if process.poll() is not None:
+                raise EmulatorError(f"the broker ended with status {process.returncode}")
             try:
                 _reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             except OSError as error:
@@ -75,7 +83,7 @@ class LocalBroker:
                 await asyncio.sleep(0.02)
             else:
                 writer.close()
-                return self.address
+                return
 
     async def kill(self) -> None:
         """End it as ``kill -9`` does: everything in it is gone."""
@@ -105,9 +113,3 @@ def _binary() -> Path:
     if not os.access(binary, os.X_OK):
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     return binary
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

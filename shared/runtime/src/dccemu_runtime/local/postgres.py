@@ -15,8 +15,6 @@ import signal
 import stat
 import subprocess
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -24,7 +22,7 @@ import asyncpg
 
 from dccemu_protocol.errors import EmulatorError
 
-from .children import ends_with_parent
+from .children import end_leftover, ends_with_parent
 
 _USER = "postgres"
 
@@ -91,9 +89,17 @@ class LocalPostgres:
                 preexec_fn=ends_with_parent(signal.SIGINT),
                 **self._identity(),
             )
+        try:
+            await self._answers(self._process, timeout)
+        except BaseException:
+            await self.stop(immediate=True)
+            raise
+        return self.url
+
+    async def _answers(self, process: subprocess.Popen[bytes], timeout: float) -> None:
         deadline = asyncio.get_running_loop().time() + timeout
         while True:
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 raise EmulatorError(f"PostgreSQL did not start: {self._last_words()}")
             try:
                 connection = await asyncpg.connect(self.url, timeout=5)
@@ -103,7 +109,7 @@ class LocalPostgres:
                 await asyncio.sleep(0.02)
             else:
                 await connection.close()
-                return self.url
+                return
 
     async def stop(self, *, immediate: bool = False) -> None:
         """End the server: fast (sessions are cut, data is flushed), or ``immediate`` as after a crash."""
@@ -129,7 +135,7 @@ class LocalPostgres:
             for owned in {self._data, self._sockets}:
                 os.chown(owned, self._account.pw_uid, self._account.pw_gid)
         # A server that was killed leaves its pid file; this folder is ours alone, so nobody else's server is meant.
-        _end_leftover(self._data / "postmaster.pid")
+        end_leftover(self._data / "postmaster.pid")
         if not (self._data / "PG_VERSION").exists():
             self._run("initdb", "--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
 
@@ -178,27 +184,3 @@ def _let_through(path: Path) -> None:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)
-
-
-def _end_leftover(pid_file: Path, timeout: float = 10.0) -> None:
-    """End a server that outlived its parent, and wait until its lock file means nobody any more."""
-    try:
-        pid = int(pid_file.read_text().splitlines()[0])
-    except (OSError, ValueError, IndexError):
-        return
-    server = os.fsencode(pid_file.parent)
-    if server not in _command_line(pid):
-        return
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGQUIT)
-    deadline = time.monotonic() + timeout
-    while server in _command_line(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
-def _command_line(pid: int) -> bytes:
-    """The arguments of a process; nothing of one that has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

@@ -49,9 +49,21 @@ def lasting_port(host: str, taken: Collection[int], below: int | None = None) ->
     return 0
 
 
+def own_port(host: str) -> int:
+    """Find a port for a server that has to be told one: lasting, or where there is none the system's choice."""
+    if port := lasting_port(host, ()):
+        return port
+    with socket.socket(_family(host)) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def _is_free(host: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
