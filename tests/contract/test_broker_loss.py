@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -78,6 +79,45 @@ async def test_what_was_published_and_not_yet_consumed_survives_the_broker(
 
     await bus.subscribe([DeviceCommand.topic.name], "sm-wan", take)
 
+    await eventually(lambda: len(set(seen)) == 20, within=30)
+    await outbox.stop()
+    await bus.stop()
+
+
+class Untold(dict[str, int]):
+    """Sizes of topics that are given away only when they are ``told``."""
+
+    asked = 0
+    told = False
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked += 1
+        return super().get(key, default) if self.told else default
+
+
+@pytest.mark.parametrize("replay", [False, True])
+async def test_a_subscription_waits_until_the_broker_has_said_what_it_holds(
+    replay: bool, local_broker: LocalBroker, open_database: Opener, eventually: Eventually
+) -> None:
+    """A broker names a topic before its partitions; a consumer opened in between is closed, not dropped."""
+    database = await open_database()
+    bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=5, share="1/1")
+    await bus.start()
+    outbox = Outbox(database, bus)
+    await outbox.start()
+    await send(database.group.commit, outbox, range(20))
+    await eventually(lambda: unsent(outbox, 0), within=20)
+    seen: list[str] = []
+
+    async def take(batch: Sequence[Message]) -> None:
+        seen.extend(message.id for message in batch)
+
+    bus._sizes = untold = Untold(bus._sizes)
+    await bus.subscribe([DeviceCommand.topic.name], "sm-wan", take, replay=replay)
+    await eventually(lambda: untold.asked > 1, within=20)
+    gc.collect()
+    assert not seen
+    untold.told = True
     await eventually(lambda: len(set(seen)) == 20, within=30)
     await outbox.stop()
     await bus.stop()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, UnknownTopicOrPartitionError
 from typing_extensions import override
 
 from . import REPLAY_BATCHES, Handler, Message
@@ -62,9 +62,17 @@ async def start_or_stop(part: _Part) -> None:
 
 async def stop_quietly(part: _Part) -> None:
     """Stop a client, whatever state the broker is in."""
-    with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(2):
-            await part.stop()
+    # Tasks of a client that was started this moment have not begun, and one that is cancelled before it began
+    # cancels who waits for it: aiokafka's ``stop`` would end here, with its connections open, and its caller too.
+    await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(part.stop())
+    try:
+        await asyncio.wait([stopping], timeout=2)
+    finally:
+        stopping.cancel()
+    with suppress(KafkaError, OSError, asyncio.CancelledError):
+        if stopping.done():
+            stopping.result()
 
 
 class Reader(ABC):
@@ -112,8 +120,30 @@ class Reader(ABC):
             self._task = None
 
     @abstractmethod
+    def _consumer(self) -> AIOKafkaConsumer:
+        """A consumer that is not started."""
+
+    @abstractmethod
+    async def _place(self, consumer: AIOKafkaConsumer) -> None:
+        """Position a started consumer where reading goes on."""
+
+    def _partitions(self, topic: str) -> int:
+        """How many partitions a topic has; KafkaError while the broker has not said it."""
+        size = self._sizes.get(topic)
+        if size is None:
+            raise UnknownTopicOrPartitionError(topic)
+        return size
+
     async def _open(self) -> AIOKafkaConsumer:
-        """A started consumer that is positioned where reading goes on."""
+        """A started and positioned consumer: what fails in between is not left behind open."""
+        consumer = self._consumer()
+        try:
+            await consumer.start()
+            await self._place(consumer)
+        except BaseException:
+            await stop_quietly(consumer)
+            raise
+        return consumer
 
     @abstractmethod
     async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
@@ -202,7 +232,7 @@ class GroupReader(Reader):
         self._group = group
 
     @override
-    async def _open(self) -> AIOKafkaConsumer:
+    def _consumer(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._connection.address,
             client_id=self._connection.client,
@@ -220,13 +250,15 @@ class GroupReader(Reader):
         )
         if self._connection.share == "group":
             consumer.subscribe(self.topics)
-            await start_or_stop(consumer)
-        else:
-            await start_or_stop(consumer)
-            consumer.assign(
-                [TopicPartition(name, n) for name in self.topics for n in self._connection.own(self._sizes[name])]
-            )
         return consumer
+
+    @override
+    async def _place(self, consumer: AIOKafkaConsumer) -> None:
+        if self._connection.share != "group":
+            own = self._connection.own
+            consumer.assign(
+                [TopicPartition(name, number) for name in self.topics for number in own(self._partitions(name))]
+            )
 
     @override
     async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
@@ -254,8 +286,8 @@ class Replay(Reader):
         self.add(topics, handler)
 
     @override
-    async def _open(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             bootstrap_servers=self._connection.address,
             client_id=self._connection.client,
             enable_auto_commit=False,
@@ -266,10 +298,13 @@ class Replay(Reader):
             retry_backoff_ms=50,
             metadata_max_age_ms=10_000,
         )
-        await start_or_stop(consumer)
-        consumer.assign([TopicPartition(name, n) for name in self.topics for n in range(self._sizes[name])])
+
+    @override
+    async def _place(self, consumer: AIOKafkaConsumer) -> None:
+        consumer.assign(
+            [TopicPartition(name, number) for name in self.topics for number in range(self._partitions(name))]
+        )
         await consumer.seek_to_beginning()
-        return consumer
 
     @override
     async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:

@@ -195,8 +195,14 @@ class KafkaBus:
         if missing:
             # Another service may make them at the same moment: that a topic exists is no error.
             await admin.create_topics(missing)
-        described = await admin.describe_topics([topic.name for topic in wanted])
-        self._sizes.update({topic["topic"]: len(topic["partitions"]) for topic in described if topic["partitions"]})
+        names = {topic.name for topic in wanted}
+        while names:
+            # A topic just made is told to the whole of Apache Kafka a little later: until then it has no partitions.
+            described = await admin.describe_topics(sorted(names))
+            self._sizes.update({topic["topic"]: len(topic["partitions"]) for topic in described if topic["partitions"]})
+            names = {name for name in names if name not in self._sizes}
+            if names:
+                await asyncio.sleep(0.05)
 
     async def _follow(self, producer: Producer) -> None:
         """Announce the incarnation and return when the connection is lost or another incarnation is found."""
