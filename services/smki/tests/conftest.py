@@ -28,7 +28,9 @@ from dccemu_runtime.roles import drop
 from dccemu_runtime.service import Runtime, Service
 from dccemu_runtime.timers import Timer, Timers
 from dccemu_smki import bootstrap
+from dccemu_smki.entrypoints.batch_worker import BatchWorker
 from dccemu_smki.settings import Settings
+from dccemu_smki.usecases.context import Smki
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = Path(os.environ.get("DCCEMU_VECTORS", ROOT / ".." / "shared" / "vectors"))
@@ -72,6 +74,15 @@ class House:
 
     async def publish(self, *contracts: Contract) -> None:
         await self.runtime.bus.publish([message_of(contract) for contract in contracts])
+
+    @property
+    def smki(self) -> Smki:
+        """The parts of the service."""
+        return next(part for part in self.service.components if isinstance(part, BatchWorker))._smki
+
+    async def by_hand(self) -> None:
+        """Batches go on only when a test says ``work_once``."""
+        await next(part for part in self.service.components if isinstance(part, BatchWorker)).stop()
 
     def next_version(self) -> int:
         self.version += 1
@@ -214,20 +225,17 @@ async def open_house(postgres_url: str, runtime: Runtime, tmp_path: Path) -> Asy
 @pytest_asyncio.fixture
 async def house(open_house: Open, eventually: Eventually) -> House:
     """A minted SMKI whose neighbours have their certificates, with a Supplier, a network party and a manufacturer."""
-    made = await open_house()
+    return await populated(await open_house(), eventually)
+
+
+async def populated(made: House, eventually: Eventually) -> House:
+    """Give a house its neighbours and Parties, and wait until they are known."""
     await made.dcc_services()
     await made.party("SUPPLIER1", {SUPPLIER: ["IS", "GS"]})
     await made.party("SUPPLIER2", {OTHER_SUPPLIER: ["IS"]})
     await made.party("NETWORK1", {NETWORK: ["ED"]})
     await made.party("MAKER1", {MANUFACTURER: ["OU"]})
     await eventually(lambda: not made.service.unready())
-
-    async def known() -> bool:
-        answers = [
-            await made.client.get("/portal/organisation-requests", params={"apikey": party})
-            for party in ("SUPPLIER1", "SUPPLIER2", "NETWORK1", "MAKER1")
-        ]
-        return all(answer.status_code == 200 for answer in answers)
-
-    await eventually(known)
+    parties = ("SUPPLIER1", "SUPPLIER2", "NETWORK1", "MAKER1")
+    await eventually(lambda: all(made.smki.parties.applicant(party) for party in parties))
     return made

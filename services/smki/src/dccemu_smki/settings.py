@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr
 
 from dccemu_runtime.settings import ServiceSettings, prefix
 
+from .domain.timing import MAX_BATCH, NIGHTLY_CAPACITY
+
 
 class Settings(ServiceSettings):
     """What the SMKI can be told besides what every service can."""
@@ -50,6 +52,9 @@ class Settings(ServiceSettings):
     )
     enforce_rates: bool = Field(default=True, description="refuse ad hoc CSRs and polls that come too fast")
     enforce_batch_window: bool = Field(default=True, description="run batches between 20:00 and 08:00 UK time only")
+    nightly_capacity: int = Field(
+        default=NIGHTLY_CAPACITY, ge=MAX_BATCH, description="CSRs of batches in one night, over all subscribers"
+    )
     approve_batches: bool = Field(default=True, description="approve batches at once; off: an administrator does")
     approve_requests: bool = Field(default=False, description="approve organisation CSRs at once")
     acceptance_window: timedelta = Field(

@@ -8,10 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from dccemu_protocol.identifiers import Eui64
@@ -148,42 +145,9 @@ async def test_a_system_that_is_nobodys_is_not_served(house: House) -> None:
         assert answer.status_code == 401
 
 
-def other_curve() -> str:
-    made = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    return base64.b64encode(
-        made.sign(ec.generate_private_key(ec.SECP384R1()), hashes.SHA256()).public_bytes(Encoding.DER)
-    ).decode()
-
-
-def tampered() -> str:
-    octets = bytearray(base64.b64decode(request(5)))
-    octets[-2] ^= 1
-    return base64.b64encode(bytes(octets)).decode()
-
-
 def organisation() -> str:
     key = ec.derive_private_key(9, ec.SECP256R1())
     return base64.b64encode(csr.build_organisation_csr(key, Eui64.parse(SUPPLIER), 2, Usage.DIGITAL_SIGNATURE)).decode()
-
-
-BAD_CSRS = (
-    ("AAAA", "CSR_ERROR", "CR:AA1"),
-    ("no base64", "CSR_ERROR", "CR:AA1"),
-    ("A" * 5000, "CSR_ERROR", "CR:AA2"),
-    (other_curve(), "CSR_ERROR", "CR:AA3"),
-    (tampered(), "CSR_ERROR", "CR:AA5"),
-    (organisation(), "CSR_ERROR", "CR:AA6"),
-    ("-----BEGIN CERTIFICATE REQUEST-----", "CSR_ERROR", "CR:AA1"),
-    ("&#233;", "CSR_ERROR", "CR:AA1"),
-)
-
-
-async def test_a_bad_csr_gets_its_code(house: House) -> None:
-    for text, status, code in BAD_CSRS:
-        root = await send(house, ad_hoc(text))
-
-        assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == (status, code), text[:60]
-        assert root.get("ID") == "m1"
 
 
 BAD_MESSAGES = (
@@ -327,12 +291,37 @@ async def test_a_batch_is_fetched_by_its_own_subscriber_for_thirty_days(house: H
     foreign = await result(house, number, party="SUPPLIER2")
     unknown = await result(house, "999999")
     nonsense = await result(house, "x")
-    house.runtime.clock.advance(timedelta(days=30, seconds=1))
+    house.runtime.clock.advance(timedelta(days=30))
+    last = await result(house, number)
+    house.runtime.clock.advance(timedelta(seconds=1))
     gone = await result(house, number)
+    file = await house.client.get(f"/portal/batches/{number}/report", params={"apikey": "SUPPLIER1"})
 
     for root in (foreign, unknown, nonsense):
         assert (root.findtext("BatchStatus"), root.findtext("Error/ErrorCode")) == ("FORMAT_ERROR", "FM:AA3")
+    assert last.findtext("DeviceCertificate/Status") == "SUCCESS"
     assert gone.findtext("Error/ErrorCode") == "FM:AA4"
+    assert (file.status_code, file.json()["code"]) == (410, "RESULTS_GONE")
+
+
+async def test_more_than_was_announced_is_noted_and_served(house: House) -> None:
+    now, pool = house.runtime.clock.now(), house.smki.database.pool
+    await pool.execute(
+        "INSERT INTO audit (at, action, party, outcome, detail) "
+        "SELECT $1, 'device-csr', 'SUPPLIER1', 'issued', '{}' FROM generate_series(1, 150)",
+        now,
+    )
+    await pool.execute(
+        "INSERT INTO batches (party, source, name, status, content_digest, size, submitted_at) "
+        "VALUES ('SUPPLIER1', 'service', 'b', 'REJECTED', '', 50000, $1)",
+        now,
+    )
+
+    await first_certificate(house)
+    assert (await submit(house, batch({"a": request(91)}))).findtext("BatchStatus") == "PENDING"
+
+    entries = (await house.admin.get("/admin/smki/audit", params={"action": "forecast"})).json()
+    assert [one["detail"] for one in entries] == [{"batch_csrs": 50001}, {"portal_csrs": 151}]
 
 
 async def test_a_batch_in_progress_is_polled_hourly(house: House) -> None:
@@ -369,26 +358,3 @@ async def test_a_bad_batch_is_refused_whole(house: House) -> None:
         found = (root.findtext("BatchStatus"), root.findtext("Error/ErrorCode"))
         assert found == ("FORMAT_ERROR", code), body[:80]
     assert (await house.admin.get("/admin/smki/batches")).json() == []
-
-
-async def test_content_that_changed_after_upload_is_tampered(house: House, eventually: Eventually) -> None:
-    submitted = await submit(house, batch({"a": request(53)}))
-    number = int(submitted.findtext("BatchId") or "0")
-
-    async def spoil() -> bool:
-        """Begin the parsing stage again with other octets under the old digest."""
-        rows = (await house.admin.get("/admin/smki/batches")).json()
-        return rows[0]["status"] == "PAUSED"
-
-    await eventually(spoil)
-    pool = house.service.components[1]._database.pool  # type: ignore[attr-defined]
-    await pool.execute("DELETE FROM batch_items WHERE batch = $1", number)
-    await pool.execute(
-        "UPDATE batches SET status = 'PARSING', content = $2 WHERE id = $1", number, batch({"a": "AAAA"})
-    )
-
-    async def is_tampered() -> bool:
-        rows = (await house.admin.get("/admin/smki/batches")).json()
-        return rows[0]["status"] == "TAMPERED"
-
-    await eventually(is_tampered)

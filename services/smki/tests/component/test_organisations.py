@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from prometheus_client import REGISTRY
 
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import TEST_POLICY, TrustStore, Usage, check_path, csr, keystore, parse, parse_pem
+
+from ..conftest import device_csr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ..conftest import Eventually, House, Open
 
 pytestmark = pytest.mark.asyncio
+DEVICE = "00-DB-12-34-56-78-90-A4"
 SUPPLIER, OTHER, NETWORK = "90-B3-D5-1F-30-01-00-00", "90-B3-D5-1F-30-03-00-00", "90-B3-D5-1F-30-02-00-00"
 
 
@@ -155,7 +158,6 @@ async def test_officers_act_within_their_nomination(open_house: Open, eventually
     good = await submit(house, pem(21), key, officer="a1")
     foreign = await submit(house, pem(22, OTHER), key, officer="a1")
     senior = await submit(house, pem(21), key, officer="s1")
-    device = await house.client.post("/portal/device-requests", params={"apikey": key}, content=b"AAAA")
     await house.admin.delete("/admin/smki/officers/a1")
     dismissed = await submit(house, pem(21), key, officer="a1")
 
@@ -163,7 +165,6 @@ async def test_officers_act_within_their_nomination(open_house: Open, eventually
     assert none.json()["code"] == early.json()["code"] == "NOT_OFFICER"
     assert (good.status_code, good.json()["officer"]) == (202, "a1")
     assert foreign.json()["code"] == senior.json()["code"] == dismissed.json()["code"] == "NOT_OFFICER"
-    assert device.json()["code"] in {"NOT_SUBSCRIBER", "CSR_UNREADABLE"}
     assert (await submit(house, pem(21), "SUPPLIER1")).status_code == 401  # the Party ID is no key here
 
 
@@ -174,11 +175,25 @@ async def test_test_certificates_differ_and_are_for_testing_participants(
     house = await open_house(open_subscribers=False, approve_requests=True)
     await house.dcc_services()
     await house.party("SUPPLIER1", {SUPPLIER: ["IS"]})
-    await eventually(lambda: not house.service.unready())
-    tester = (
-        await house.admin.post("/admin/smki/subscribers", json={"party": "LAB1", "test_participant": True})
-    ).json()["api_key"]
-    await house.admin.post("/admin/smki/officers", json={"id": "s", "party": "LAB1", "name": "S", "duty": "SRO"})
+    await eventually(lambda: not house.service.unready() and house.smki.parties.applicant("SUPPLIER1"))
+    both = {"organisation": True, "device": True}
+    keys = {}
+    for party, participates in (("LAB1", True), ("SUPPLIER1", False)):
+        call = {**both, "party": party, "test_participant": participates}
+        keys[party] = (await house.admin.post("/admin/smki/subscribers", json=call)).json()["api_key"]
+        officer = {"id": party, "party": party, "name": "S", "duty": "SRO"}
+        assert (await house.admin.post("/admin/smki/officers", json=officer)).status_code == 201
+    tester = keys["LAB1"]
+
+    stranger = await submit(house, pem(31), keys["SUPPLIER1"], test="true")
+    device = base64.b64encode(device_csr(32, DEVICE))
+    answers = [
+        await house.client.post("/portal/device-requests", params={"apikey": key, "test": "true"}, content=device)
+        for key in (keys["SUPPLIER1"], tester)
+    ]
+    assert stranger.json()["code"] == answers[0].json()["code"] == "NOT_TEST_PARTICIPANT"
+    for_device = parse_pem(answers[1].json()["certificate"])
+    assert (for_device.policies, for_device.issuer[:4]) == ((TEST_POLICY,), "CN=T")
 
     live = await submit(house, pem(31), tester)
     test = await submit(house, pem(31), tester, test="true")
@@ -268,6 +283,12 @@ async def test_a_rejected_organisation_certificate_is_revoked(house: House) -> N
     answer = await house.client.post(f"/portal/organisation-requests/{number}/reject", params={"apikey": "SUPPLIER1"})
 
     assert answer.json()["status"] == "R"
+    crl = x509.load_der_x509_crl((await house.client.get("/repository/crl/organisation.crl")).content)
+    assert crl.get_revoked_certificate_by_serial_number(int(answer.json()["serial"], 16)) is not None
+    search = f"<CertificateSearchRequest><CertificateSubjectName>{SUPPLIER}</CertificateSubjectName>"
+    found = await house.client.post("/services/certificatesearch", content=f"{search}</CertificateSearchRequest>")
+    assert b"<CertificateStatus>R</CertificateStatus>" in found.content
+    assert b"<CertificateStatus>I</CertificateStatus>" not in found.content
 
 
 async def test_an_issuing_ca_goes_on_the_arl_and_a_new_one_takes_over(house: House, tmp_path: Path) -> None:
@@ -284,54 +305,6 @@ async def test_an_issuing_ca_goes_on_the_arl_and_a_new_one_takes_over(house: Hou
     arl = x509.load_der_x509_crl((await house.client.get("/repository/arl/oca.arl")).content)
     assert arl.get_revoked_certificate_by_serial_number(int(old["serial"], 16)) is not None
     assert (await house.admin.get(f"/admin/smki/certificates/{serial}")).json()["issuer"] == added.json()["subject"]
-
-
-@pytest.mark.checklist("B6")
-async def test_lists_come_at_their_times_on_the_clock(house: House, eventually: Eventually) -> None:
-    async def crl() -> x509.CertificateRevocationList:
-        return x509.load_der_x509_crl((await house.client.get("/repository/crl/organisation.crl")).content)
-
-    first = await crl()
-    house.runtime.clock.advance(timedelta(hours=12))
-
-    async def is_new() -> bool:
-        return (await crl()).last_update_utc > first.last_update_utc
-
-    await eventually(is_new)
-    second = await crl()
-    assert second.last_update_utc == house.runtime.clock.now()
-    assert second.next_update_utc == house.runtime.clock.now() + timedelta(hours=48)
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
-@pytest.mark.checklist("B1", "B6")
-async def test_openssl_accepts_chain_crl_and_arl_and_refuses_what_is_revoked(house: House, tmp_path: Path) -> None:
-    serial = await issued(house, pem(61))
-    authorities = (await house.admin.get("/admin/smki/authorities")).json()
-    live = {a["duty"]: a["pem"] for a in authorities if a["hierarchy"] == "live"}
-    (tmp_path / "root.pem").write_text(live["root-oca"])
-    (tmp_path / "issuing.pem").write_text(live["issuing-oca"])
-    shown = (await house.admin.get(f"/admin/smki/certificates/{serial}")).json()
-    (tmp_path / "leaf.pem").write_text(shown["pem"])
-
-    async def verify() -> subprocess.CompletedProcess[str]:
-        lists = b""
-        for path in ("/repository/crl/organisation.crl", "/repository/arl/oca.arl"):
-            lists += x509.load_der_x509_crl((await house.client.get(path)).content).public_bytes(Encoding.PEM)
-        (tmp_path / "lists.pem").write_bytes(lists)
-        words = ["-x509_strict", "-crl_check_all", "-attime", str(int(house.runtime.clock.now().timestamp()) + 5)]
-        words += ["-CAfile", "root.pem", "-untrusted", "issuing.pem", "-CRLfile", "lists.pem", "leaf.pem"]
-        return subprocess.run(  # noqa: ASYNC221 - a test may wait for its oracle
-            ["openssl", "verify", *words], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-        )
-
-    good = await verify()
-    await house.admin.post(f"/admin/smki/certificates/{serial}/revoke")
-    revoked = await verify()
-
-    assert good.returncode == 0, good.stderr
-    assert revoked.returncode != 0
-    assert "revoked" in revoked.stderr
 
 
 async def test_statuses_walk_the_lifecycle_and_expire_on_the_clock(house: House, eventually: Eventually) -> None:
@@ -414,13 +387,72 @@ async def test_every_request_is_audited(house: House) -> None:
     assert entries[1]["detail"]["rule"] == "NOT_ELIGIBLE"
 
 
+async def test_whatever_a_subscriber_asks_for_is_audited_granted_or_refused(house: House) -> None:
+    key, device = {"apikey": "SUPPLIER1"}, base64.b64encode(device_csr(84, DEVICE))
+    number = (await submit(house, pem(83))).json()["id"]
+    await house.admin.post(f"/admin/smki/requests/{number}", json={"approve": True, "by": "officer 7"})
+    made = await house.client.post("/portal/device-requests", params=key, content=device)
+    of_device = f"/portal/device-certificates/{made.json()['serial']}/reject"
+    asked = [
+        ("/portal/device-requests", key, device),
+        ("/portal/device-requests", {**key, "test": "maybe"}, device),
+        ("/services/1.0/DeviceCSR", key, b"<a/>"),
+        ("/services/1.0/PortalCSRBatch/SubmitCSRBatch", key, b"<a/>"),
+        ("/portal/batches", {**key, "name": "a.zip"}, b"PK"),
+        (of_device, {"apikey": "SUPPLIER2"}, b""),
+        (of_device, key, b""),
+        (f"/portal/organisation-requests/{number}/reject", key, b""),
+        (f"/portal/organisation-requests/{number}/reject", key, b""),
+    ]
+    for place, params, body in asked:
+        await house.client.post(place, params=params, content=body)
+    serial = "AB" * 16
+    await house.client.post("/portal/revocations", params=key, json={"serial": serial, "grounds": "key-compromised"})
+
+    entries = (await house.admin.get("/admin/smki/audit")).json()
+    found = [(one["action"], one["outcome"], one["party"]) for one in reversed(entries) if one["party"] != "gateway"]
+
+    me, other = "SUPPLIER1", "SUPPLIER2"
+    assert [one for one in found if one[2] in (me, other)] == [
+        ("organisation-csr", "submitted", me),
+        ("organisation-csr", "issued", me),
+        ("device-csr", "issued", me),
+        ("device-csr", "refused", me),
+        ("device-csr", "refused", me),
+        ("batch", "refused", me),
+        ("batch", "refused", me),
+        ("reject", "refused", other),
+        ("status", "rejected", me),
+        ("revoke", "revoked", me),
+        ("reject", "refused", me),
+        ("revoke", "refused", me),
+    ]
+    assert all(one["at"] and one["detail"] for one in entries)
+
+
 @pytest.mark.checklist("B16")
 async def test_targets_count_only_once_the_stage_2_report_is_recorded(house: House) -> None:
     before = (await house.admin.get("/admin/smki/compliance")).json()
     await house.admin.post("/admin/smki/compliance", json={"stage": 1, "reference": "r1"})
     after_first = (await house.admin.get("/admin/smki/compliance")).json()
+
+    def counted(verdict: str) -> float:
+        return REGISTRY.get_sample_value("dccemu_smki_targets_total", {"kind": "ad-hoc", "verdict": verdict}) or 0.0
+
+    async def asked() -> tuple[float, float]:
+        """Measured, and met, after one more ad hoc request."""
+        await house.client.post("/services/1.0/DeviceCSR", params={"apikey": "SUPPLIER1"}, content=b"<a/>")
+        measured = REGISTRY.get_sample_value("dccemu_smki_issue_seconds_count", {"kind": "ad-hoc"}) or 0.0
+        return measured, counted("met") + counted("missed")
+
+    was = await asked()
+    off = await asked()
     await house.admin.post("/admin/smki/compliance", json={"stage": 2, "reference": "r2"})
     after = (await house.admin.get("/admin/smki/compliance")).json()
+    on = await asked()
 
     assert [x["targets_in_force"] for x in (before, after_first, after)] == [False, False, True]
+    assert (off[0] - was[0], on[0] - off[0]) == (1, 1)
+    assert (off[1] - was[1], on[1] - off[1]) == (0, 1)
+    assert after["targets_seconds"] == {"ad-hoc": 30.0, "batch": 86400.0}
     assert [report["name"] for report in after["reports"]] == ["compliance stage 1", "compliance stage 2"]

@@ -21,8 +21,10 @@ _ADD = """
 INSERT INTO batches (party, source, name, status, content, content_digest, size, submitted_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id"""
 _GET = f"SELECT {_COLUMNS} FROM batches "  # noqa: S608
+# Reading does not wait for the night.
 _OPEN = """
-SELECT id FROM batches WHERE status IN ('PARSING', 'QUEUED', 'PROCESSING', 'PAUSED') ORDER BY id LIMIT 1"""
+SELECT id FROM batches WHERE status IN ('PARSING', 'QUEUED', 'PROCESSING', 'PAUSED')
+ORDER BY status <> 'PARSING', id LIMIT 1"""
 _CONTENT = "SELECT content, content_digest FROM batches WHERE id = $1"
 _STATUS = """
 UPDATE batches SET status = $2, error_code = $3, error_text = $4,

@@ -7,7 +7,7 @@ most ten characters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dccemu_protocol.errors import ProtocolError
@@ -83,6 +83,19 @@ CODES: dict[str, tuple[ItemStatus, str]] = {
 }
 CA_FAILED = Outcome(ItemStatus.CA_ERROR, "CA:AA7", "the certificate authority failed; the request may be sent again")
 WORKFLOW_FAILED = Outcome(ItemStatus.WORKFLOW_ERROR, "WF:AA1", "internal failure; do not send the request again")
+
+
+# A batch as a whole knows FORMAT_ERROR and WORKFLOW_ERROR only, whose codes begin with WF.
+_OF_A_WHOLE_BATCH = {"IN": "AB", "CA": "AC"}
+
+
+def refusal_of_batch(error: ProtocolError) -> Outcome:
+    """The status and code for a batch that is not taken at all."""
+    outcome = outcome_of(error, ad_hoc=False)
+    letters = _OF_A_WHOLE_BATCH.get((outcome.code or "")[:2])
+    if letters is None:
+        return outcome
+    return replace(outcome, status=ItemStatus.WORKFLOW_ERROR, code=f"WF:{letters}{(outcome.code or '')[5:]}")
 
 
 def outcome_of(error: ProtocolError, *, ad_hoc: bool) -> Outcome:

@@ -39,6 +39,13 @@ def next_batch_window(at: datetime) -> datetime:
     return datetime.combine(local.date(), BATCH_OPENS, UK).astimezone(at.tzinfo)
 
 
+def batch_window_began(at: datetime) -> datetime:
+    """The beginning of the window that is open at an instant."""
+    local = at.astimezone(UK)
+    day = local.date() if local.time() >= BATCH_OPENS else local.date() - timedelta(days=1)
+    return datetime.combine(day, BATCH_OPENS, UK).astimezone(at.tzinfo)
+
+
 def batch_window_ends(at: datetime) -> datetime:
     """The end of the window that is open at an instant."""
     local = at.astimezone(UK)

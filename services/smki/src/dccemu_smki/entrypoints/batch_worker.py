@@ -19,9 +19,11 @@ ATTEMPTS = 5
 class BatchWorker:
     """Wakes on submission and approval, on a change of the Clock, and every second (the window opens by the Clock)."""
 
-    def __init__(self, smki: Smki, *, poll: float = 1.0) -> None:
+    def __init__(self, smki: Smki, *, poll: float = 1.0, pause: float = 0.5, attempts: int = ATTEMPTS) -> None:
         self._smki = smki
         self._poll = poll
+        self._pause = pause
+        self._attempts = attempts
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures: dict[int, int] = {}
@@ -45,17 +47,17 @@ class BatchWorker:
                     continue
             except (StoreUnavailable, *CONNECTION_TROUBLE) as error:
                 log.warning("batches wait", error=repr(error))
-            except Exception:
+            except Exception as error:
                 log.exception("a batch could not be brought on")
-                await self._failed()
+                await self._failed(error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll):
                     await self._wake.wait()
 
-    async def _failed(self) -> None:
+    async def _failed(self, why: Exception) -> None:
         number = await self._smki.batches.next_open()
         if number is not None:
             self._failures[number] = self._failures.get(number, 0) + 1
-            if self._failures[number] >= ATTEMPTS:
-                await give_up(self._smki, number)
-        await asyncio.sleep(0.5)
+            if self._failures[number] >= self._attempts:
+                await give_up(self._smki, number, why)
+        await asyncio.sleep(self._pause)

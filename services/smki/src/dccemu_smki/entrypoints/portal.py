@@ -15,7 +15,7 @@ from dccemu_protocol.pki import parse, parse_serial
 from dccemu_runtime.http.problem import Problem
 
 from ..adapters.batch_store import Batch
-from ..domain.codes import BatchStatus, outcome_of
+from ..domain.codes import BatchStatus, refusal_of_batch
 from ..domain.errors import NOT_ELIGIBLE, UNKNOWN_BATCH, UNKNOWN_REQUEST
 from ..domain.portal import report, response_name, response_zip
 from ..usecases import batch_requests, organisations
@@ -25,7 +25,7 @@ from ..usecases.officers import check_may_submit
 from ..usecases.revoke import reject, revoke
 from ..usecases.subscribers import Subscriber, check_test_participant
 from .plain import plain_text
-from .subscriber import audited, authenticate
+from .subscriber import audited, authenticate, check_established
 
 Officer = Annotated[str | None, Query(max_length=64, description="the responsible officer who acts")]
 Flag = Annotated[bool, Query()]
@@ -42,7 +42,14 @@ class RevocationCall(BaseModel):
 
 def router(smki: Smki) -> APIRouter:
     """The routes. A body of a CSR is its text form as the portal accepts it."""
-    routes = APIRouter(prefix="/portal", tags=["portal"], dependencies=[Depends(plain_text)])
+
+    async def established() -> None:
+        try:
+            await check_established(smki)
+        except ProtocolError as error:
+            raise Problem(503, error.detail, code=error.rule) from None
+
+    routes = APIRouter(prefix="/portal", tags=["portal"], dependencies=[Depends(plain_text), Depends(established)])
 
     @routes.post("/organisation-requests", status_code=202, summary="Submit an Organisation CSR")
     async def submit(
@@ -77,16 +84,16 @@ def router(smki: Smki) -> APIRouter:
         record = await organisations.certificate_of(smki, await _own(smki, number, subscriber))
         if record is None:
             raise Problem(409, f"request {number} has no certificate to reject", code="BAD_STATUS")
-        async with smki.database.transaction() as connection:
+        async with audited(smki, "reject", subscriber), smki.database.transaction() as connection:
             done = await reject(smki, connection, record.issuer, record.serial, subscriber.party)
         return {"serial": done.serial_hex, "status": done.status.value}
 
     @routes.post("/device-requests", status_code=201, summary="Submit one Device CSR")
     async def device(request: Request, officer: Officer = None, test: Flag = False) -> dict[str, Any]:
         subscriber = await authenticate(smki, request)
-        if test:
-            check_test_participant(subscriber)
         async with audited(smki, "device-csr", subscriber):
+            if test:
+                check_test_participant(subscriber)
             record = await answer_portal(
                 smki, subscriber, officer, await request.body(), hierarchy=TEST if test else LIVE
             )
@@ -95,18 +102,20 @@ def router(smki: Smki) -> APIRouter:
     @routes.post("/device-certificates/{serial}/reject", summary="Reject a Device Certificate: it goes out of use")
     async def reject_device(request: Request, serial: str) -> dict[str, Any]:
         subscriber = await authenticate(smki, request)
-        record = await _of_party(smki, serial, subscriber)
-        async with smki.database.transaction() as connection:
-            done = await reject(smki, connection, record[0], record[1], subscriber.party)
+        async with audited(smki, "reject", subscriber):
+            issuer, number = await _of_party(smki, serial, subscriber)
+            async with smki.database.transaction() as connection:
+                done = await reject(smki, connection, issuer, number, subscriber.party)
         return {"serial": done.serial_hex, "status": done.status.value}
 
     @routes.post("/revocations", summary="Ask for the revocation of one's own Organisation Certificate")
     async def revocation(request: Request, call: RevocationCall) -> dict[str, Any]:
         subscriber = await authenticate(smki, request)
-        await check_may_submit(smki, subscriber, None, device=False)
-        issuer, serial = await _of_party(smki, call.serial, subscriber)
-        async with audited(smki, "revoke", subscriber), smki.database.transaction() as connection:
-            done = await revoke(smki, connection, issuer, serial, call.grounds, subscriber.party)
+        async with audited(smki, "revoke", subscriber):
+            await check_may_submit(smki, subscriber, None, device=False)
+            issuer, serial = await _of_party(smki, call.serial, subscriber)
+            async with smki.database.transaction() as connection:
+                done = await revoke(smki, connection, issuer, serial, call.grounds, subscriber.party)
         return {"serial": done.serial_hex, "status": done.status.value}
 
     @routes.post("/batches", status_code=202, summary="Submit a ZIP of Device CSRs")
@@ -118,7 +127,7 @@ def router(smki: Smki) -> APIRouter:
             async with audited(smki, "batch", subscriber):
                 number = await batch_requests.submit_zip(smki, subscriber, officer, name, await request.body())
         except ProtocolError as error:
-            outcome = outcome_of(error, ad_hoc=False)
+            outcome = refusal_of_batch(error)
             raise Problem(422, error.detail, code=error.rule, error_code=outcome.code) from None
         return {"batch": number, "status": BatchStatus.PENDING}
 

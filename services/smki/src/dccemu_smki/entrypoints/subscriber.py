@@ -12,7 +12,7 @@ from starlette.requests import Request
 from dccemu_protocol.errors import ProtocolError
 from dccemu_runtime.http.problem import Problem
 
-from ..domain.errors import NOT_SUBSCRIBER
+from ..domain.errors import NOT_ESTABLISHED, NOT_SUBSCRIBER
 from ..domain.messages import Identified
 from ..usecases.audit import note
 from ..usecases.context import Smki
@@ -26,11 +26,8 @@ async def authenticate(smki: Smki, request: Request) -> Subscriber:
     Raises
     ------
     Problem
-        401 when nobody is known by it, 503 while the DCC's own certificates are not all there (checklist B8).
+        401 when nobody is known by it.
     """
-    smki.is_established = smki.is_established or not await missing(smki)
-    if not smki.is_established:
-        raise Problem(503, "the DCC's own certificates are not established yet", code="NOT_ESTABLISHED")
     try:
         peer = _peer_party(request)
         if peer is not None:
@@ -42,6 +39,20 @@ async def authenticate(smki: Smki, request: Request) -> Subscriber:
         return await subscriber_of_key(smki, key)
     except ProtocolError as error:
         raise Problem(401, error.detail, code=error.rule) from None
+
+
+async def check_established(smki: Smki) -> None:
+    """Nothing is issued to anybody before the DCC's own certificates are all there (checklist B8).
+
+    Raises
+    ------
+    ProtocolError
+        ``NOT_ESTABLISHED``.
+    """
+    smki.is_established = smki.is_established or not await missing(smki)
+    if not smki.is_established:
+        lacking = ", ".join(await missing(smki))
+        raise ProtocolError(NOT_ESTABLISHED, f"not established yet: {lacking}", source="SEC stage 4, 188")
 
 
 def _peer_party(request: Request) -> str | None:
