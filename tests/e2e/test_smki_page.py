@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -89,3 +90,20 @@ def test_a_set_comes_as_pkcs12_that_openssl_opens(dcc: Dcc, tmp_path: Path) -> N
         assert one.returncode == 0, one.stderr
         assert "BEGIN CERTIFICATE" in one.stdout
         assert "BEGIN PRIVATE KEY" in one.stdout
+
+
+def test_certificates_are_listed_shown_and_exported(dcc: Dcc, tmp_path: Path) -> None:
+    rows = run(dcc, tmp_path, f"dccemu pki list --eui {SUPPLIER} --json").stdout.splitlines()
+    serials = {str(json.loads(row)["serial"]) for row in rows}
+    serial = min(serials)
+
+    shown = json.loads(run(dcc, tmp_path, f"dccemu pki show {serial}").stdout)
+    line = f"dccemu pki export --eui {SUPPLIER} --out "
+    exported = run(dcc, tmp_path, f"{line} pem && {line} cer --der")
+
+    assert exported.returncode == 0, exported.stderr
+    certificates = [parse_pem(path.read_text()) for path in tmp_path.glob("pem/*.pem")]
+    assert {one.serial_hex for one in certificates} == serials
+    assert {path.read_bytes() for path in tmp_path.glob("cer/*.cer")} == {one.der for one in certificates}
+    assert [dcc.repository.certificate(one.serial) for one in certificates] == certificates
+    assert parse_pem(shown["pem"]).serial_hex == shown["serial"] == serial
