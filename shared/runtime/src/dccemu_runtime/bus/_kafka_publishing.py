@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from . import BusUnavailable, Receipt
+from ._kafka_parts import whole
 
 #: The largest message: a document of the largest body that a listener takes, twice as long in hexadecimal, and more.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -42,6 +43,7 @@ class Producer:
             retry_backoff_ms=50,
             max_request_size=MAX_MESSAGE_BYTES,
         )
+        whole(self._producer, self._producer.client)
         self._open_connection = self._producer.client.ready
         self._producer.client.ready = self._ready
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -15,6 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 from typing_extensions import override
 
 from . import REPLAY_BATCHES, Handler, Message
+from ._kafka_parts import stop_quietly, whole
 
 log = structlog.get_logger(__name__)
 
@@ -41,38 +40,6 @@ class Connection:
         """The partitions of this worker when the share is fixed."""
         worker, workers = (int(part) for part in self.share.split("/"))
         return [number for number in range(partitions) if number % workers == worker - 1]
-
-
-class _Part(Protocol):
-    """A client of aiokafka: it warns when it is dropped without ``stop``, also when its ``start`` failed."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-
-async def start_or_stop(part: _Part) -> None:
-    """Start a client; when that fails or is cancelled, let go of what it holds."""
-    try:
-        await part.start()
-    except BaseException:
-        await stop_quietly(part)
-        raise
-
-
-async def stop_quietly(part: _Part) -> None:
-    """Stop a client, whatever state the broker is in."""
-    # Tasks of a client that was started this moment have not begun, and one that is cancelled before it began
-    # cancels who waits for it: aiokafka's ``stop`` would end here, with its connections open, and its caller too.
-    await asyncio.sleep(0)
-    stopping = asyncio.ensure_future(part.stop())
-    try:
-        await asyncio.wait([stopping], timeout=2)
-    finally:
-        stopping.cancel()
-    with suppress(KafkaError, OSError, asyncio.CancelledError):
-        if stopping.done():
-            stopping.result()
 
 
 class Reader(ABC):
@@ -116,7 +83,8 @@ class Reader(ABC):
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, *self._stopping, return_exceptions=True)
+            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.gather(*self._stopping, return_exceptions=True)
             self._task = None
 
     @abstractmethod
@@ -137,6 +105,7 @@ class Reader(ABC):
     async def _open(self) -> AIOKafkaConsumer:
         """A started and positioned consumer: what fails in between is not left behind open."""
         consumer = self._consumer()
+        whole(consumer, consumer._client)
         try:
             await consumer.start()
             await self._place(consumer)
@@ -183,12 +152,11 @@ class Reader(ABC):
                 await self._commit_in_time(consumer, positions)
         finally:
             stopping = asyncio.create_task(stop_quietly(consumer))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+            # Saying goodbye to a broker that is gone takes its time: the next consumer does not wait for it.
             if incarnation == self._incarnation:
-                await stopping
-            else:
-                # Saying goodbye to a broker that is gone takes its time: the next consumer does not wait for it.
-                self._stopping.add(stopping)
-                stopping.add_done_callback(self._stopping.discard)
+                await asyncio.shield(stopping)
 
     async def _commit_in_time(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
         try:

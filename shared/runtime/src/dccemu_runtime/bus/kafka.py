@@ -23,8 +23,9 @@ from aiokafka.errors import KafkaError
 from dccemu_contracts.topics import ALL
 
 from . import BusUnavailable, Handler, Message, Receipt
+from ._kafka_parts import start_or_stop, stop_quietly, whole
 from ._kafka_publishing import MAX_MESSAGE_BYTES, Producer, Record
-from ._kafka_reading import Connection, GroupReader, Reader, Replay, start_or_stop, stop_quietly
+from ._kafka_reading import Connection, GroupReader, Reader, Replay
 
 log = structlog.get_logger(__name__)
 
@@ -175,7 +176,7 @@ class KafkaBus:
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self._connection.address, client_id=self._connection.client, request_timeout_ms=5000
         )
-        self._admin = admin
+        self._admin = whole(admin, admin._client)
         async with asyncio.timeout(10):
             await admin.start()
         async with asyncio.timeout(20):
@@ -217,7 +218,7 @@ class KafkaBus:
             retry_backoff_ms=50,
         )
         async with asyncio.timeout(10):
-            await start_or_stop(reader)
+            await start_or_stop(whole(reader, reader._client))
         try:
             reader.assign([place])
             found = await self._read_first(reader, place)
