@@ -70,11 +70,11 @@ async def test_workers_that_start_together_walk_the_migrations_once(open_databas
 
 async def test_opening_a_schema_at_its_head_is_fast(open_database: Opener) -> None:
     await open_database("gateway", share="gateway")
-    before = time.perf_counter()
+    before = time.process_time()
 
     await open_database("gateway", share="gateway")
 
-    assert time.perf_counter() - before < 1.0
+    assert time.process_time() - before < 0.5
 
 
 async def test_callbacks_run_after_the_commit_only(database: Database) -> None:

@@ -150,7 +150,7 @@ async def test_an_endpoint_that_does_not_answer_in_time_has_failed(endpoint: End
 
 async def test_an_endpoint_that_went_away_without_a_word_is_connected_to_anew(endpoint: Endpoint) -> None:
     """Half-open: connections from before it went away are never answered, and are not tried one by one."""
-    pool = RawPool(per_host=4, answer_time=0.3)
+    pool = RawPool(per_host=4, answer_time=1.0)
     url = f"http://127.0.0.1:{endpoint.port}/"
     endpoint.pause = asyncio.Event()
     first = [asyncio.create_task(pool.post(url, b"<a/>")) for _ in range(4)]

@@ -211,13 +211,13 @@ async def test_bodies_do_not_count_as_heads(serve: Serve) -> None:
 
 
 async def test_a_kept_connection_may_rest_longer_than_headers_may_take(serve: Serve, eventually: object) -> None:
-    server = await serve(echo_length, bounds=Bounds(header_time=0.1, idle_time=30))
+    server = await serve(echo_length, bounds=Bounds(header_time=0.5, idle_time=30))
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
     writer.write(request)
     first = await reader.readuntil(b"\r\n\r\n3")
     rest = asyncio.create_task(reader.readuntil(b"\r\n\r\n3"))
-    await asyncio.wait([rest], timeout=0.3)
+    await asyncio.wait([rest], timeout=0.7)
 
     writer.write(request)
 

@@ -54,10 +54,10 @@ def test_xinclude_is_not_carried_out(tmp_path: Path) -> None:
 
 def test_billion_laughs_are_refused_at_once() -> None:
     lines = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
-    began = time.monotonic()
+    began = time.process_time()
 
     assert rule_of(f'<!DOCTYPE a [<!ENTITY l0 "ha">{lines}]><a>&l11;</a>'.encode()) == "NOT_XML"
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
