@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from dccemu_protocol.identifiers import Eui64
@@ -107,3 +108,15 @@ def test_certificates_are_listed_shown_and_exported(dcc: Dcc, tmp_path: Path) ->
     assert {path.read_bytes() for path in tmp_path.glob("cer/*.cer")} == {one.der for one in certificates}
     assert [dcc.repository.certificate(one.serial) for one in certificates] == certificates
     assert parse_pem(shown["pem"]).serial_hex == shown["serial"] == serial
+
+
+def test_answers_of_the_repository_are_timed(dcc: Dcc) -> None:
+    def answered() -> float:
+        lines = httpx.get(f"{dcc.state.admin}/metrics", trust_env=False).text.splitlines()
+        counts = [one for one in lines if one.startswith('dccemu_smki_repository_seconds_count{call="search"}')]
+        return sum(float(one.rpartition(" ")[2]) for one in counts)
+
+    before = answered()
+    dcc.repository.certificates(Eui64.parse(SUPPLIER), Usage.KEY_AGREEMENT, is_device=False)
+
+    assert answered() > before

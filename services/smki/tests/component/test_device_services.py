@@ -173,6 +173,8 @@ async def test_a_bad_message_is_a_format_error(house: House) -> None:
         root = await send(house, body)
 
         assert (root.findtext("Status"), root.findtext("Error/ErrorCode")) == ("FORMAT_ERROR", "FM:AA1"), body[:80]
+        # Echoed where it could be read, absent where not.
+        assert root.get("ID") == ("m1" if b"1.0</Version><Version>" in body or b"2.0" in body else None), body[:80]
 
 
 def batch(items: dict[str, str], message_id: str = "b1") -> bytes:

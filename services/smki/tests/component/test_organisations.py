@@ -283,6 +283,8 @@ async def test_a_rejected_organisation_certificate_is_revoked(house: House) -> N
     answer = await house.client.post(f"/portal/organisation-requests/{number}/reject", params={"apikey": "SUPPLIER1"})
 
     assert answer.json()["status"] == "R"
+    told = await house.client.get(f"/portal/organisation-requests/{number}", params={"apikey": "SUPPLIER1"})
+    assert told.json()["certificate_status"] == "R"
     crl = x509.load_der_x509_crl((await house.client.get("/repository/crl/organisation.crl")).content)
     assert crl.get_revoked_certificate_by_serial_number(int(answer.json()["serial"], 16)) is not None
     search = f"<CertificateSearchRequest><CertificateSubjectName>{SUPPLIER}</CertificateSubjectName>"

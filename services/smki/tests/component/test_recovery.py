@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ..conftest import Eventually, House
 
 pytestmark = pytest.mark.asyncio
-SUPPLIER, DEVICE = "90-B3-D5-1F-30-01-00-00", "00-DB-12-34-56-78-90-A0"
+SUPPLIER, NETWORK = "90-B3-D5-1F-30-01-00-00", "90-B3-D5-1F-30-02-00-00"
+DEVICE = "00-DB-12-34-56-78-90-A0"
 
 
 @pytest_asyncio.fixture
@@ -48,7 +49,7 @@ async def holds_suppliers_certificates(house: House, device: str = DEVICE) -> No
         {"role": 2, "usage": "digitalSignature", "eui": SUPPLIER},
         {"role": 2, "usage": "keyAgreement", "eui": SUPPLIER},
         {"role": 2, "usage": "keyAgreement", "cell_usage": 1, "eui": SUPPLIER},
-        {"role": 3, "usage": "digitalSignature", "eui": "90-B3-D5-1F-30-02-00-00"},
+        {"role": 3, "usage": "digitalSignature", "eui": NETWORK},
     ]
     fact = {
         "id": uuid.uuid4().hex,
@@ -96,11 +97,11 @@ def answer(command: DeviceCommand, *, status: int = 0) -> DeviceMessage:
     )
 
 
-async def started(house: House, way: str, eventually: Eventually) -> dict[str, Any]:
+async def started(house: House, way: str, eventually: Eventually, user: str = SUPPLIER) -> dict[str, Any]:
     made: list[dict[str, Any]] = []
 
     async def is_started() -> bool:
-        reply = await house.admin.post("/admin/smki/recoveries", json={"way": way, "user": SUPPLIER})
+        reply = await house.admin.post("/admin/smki/recoveries", json={"way": way, "user": user})
         if reply.status_code == 201:
             made.append(reply.json())
         return bool(made)
@@ -145,25 +146,33 @@ async def test_way_2_puts_the_subscribers_new_certificates_on_the_device(
 
 
 @pytest.mark.checklist("B13")
+@pytest.mark.parametrize(
+    ("user", "cells"),
+    [
+        (SUPPLIER, {"SupplierCertificateType": ["DigitalSigning", "KeyAgreement", "KeyAgreementTopUp"]}),
+        (NETWORK, {"NetworkOperatorCertificateType": ["DigitalSigning"]}),
+    ],
+)
 async def test_way_3_puts_the_brokers_certificates_there_first(
-    house: House, sent: list[Contract], eventually: Eventually
+    house: House, sent: list[Contract], eventually: Eventually, user: str, cells: dict[str, list[str]]
 ) -> None:
     await holds_suppliers_certificates(house)
 
-    await started(house, "acb", eventually)
+    await started(house, "acb", eventually, user)
     await eventually(lambda: any(isinstance(one, DeviceCommand) for one in sent))
     command = next(one for one in sent if isinstance(one, DeviceCommand))
     content = der.decode(envelope.decode(bytes.fromhex(command.payload)).payload, 0x0108, CRA.COMMAND)
     assert isinstance(content, types.UpdateSecurityCredentials)
-    assert [parse(one.certificate.der).role for one in content.replacements] == [4, 4, 4]
+    (kinds,) = cells.values()
+    assert [parse(one.certificate.der).role for one in content.replacements] == [4] * len(kinds)
     await house.publish(answer(command))
 
     await eventually(lambda: any(isinstance(one, DccAlertOrder) for one in sent))
     order = next(one for one in sent if isinstance(one, DccAlertOrder))
     assert order.code == "N37"
-    assert order.recipients == (SUPPLIER,)
+    assert order.recipients == (user,)
     change = order.body["DeviceStatusChange"]["RecoveryCompleteACBCredentials"]
-    assert change == {"SupplierCertificateType": ["DigitalSigning", "KeyAgreement", "KeyAgreementTopUp"]}
+    assert change == cells
     await eventually(
         lambda: [o.facts["recovery"] for o in sent if isinstance(o, CommandOutcome)] == ["started", "placed"]
     )

@@ -187,5 +187,6 @@ async def test_full_and_delta_files_hold_every_certificate_with_an_index(house: 
     assert set(delta.namelist()) == set(full.namelist())
     assert nothing.namelist() == ["index.csv"]
     assert (await house.client.get("/repository/delta/yesterday.zip")).status_code == 400
-    assert (await house.client.get("/repository/policies/certificate-policy.md")).status_code == 200
+    for name in ("certificate-policy", "registration-authority"):
+        assert b"TEST ONLY" in (await house.client.get(f"/repository/policies/{name}.md")).content
     assert (await house.client.get("/repository/policies/..%2f__init__.py")).status_code == 404

@@ -70,9 +70,7 @@ async def revoke(house: House, serial: str, grounds: str) -> None:
     assert answer.json()["status"] == "R"
 
 
-async def test_each_ground_is_on_the_crl_until_the_certificate_has_run_out(
-    house: House, eventually: Eventually
-) -> None:
+async def test_each_ground_is_on_the_crl_until_its_certificate_ran_out(house: House, eventually: Eventually) -> None:
     serials = {grounds: (await issued(house, place))["serial"] for place, grounds in enumerate(REASONS, 51)}
     before = await the(house, CRL)
     for grounds, serial in serials.items():

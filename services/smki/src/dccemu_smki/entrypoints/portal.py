@@ -18,6 +18,7 @@ from ..adapters.batch_store import Batch
 from ..domain.codes import BatchStatus, refusal_of_batch
 from ..domain.errors import NOT_ELIGIBLE, UNKNOWN_BATCH, UNKNOWN_REQUEST
 from ..domain.portal import report, response_name, response_zip
+from ..domain.search import shown_status
 from ..usecases import batch_requests, organisations
 from ..usecases.context import LIVE, TEST, Smki
 from ..usecases.devices import answer_portal
@@ -65,10 +66,16 @@ def router(smki: Smki) -> APIRouter:
         subscriber = await authenticate(smki, request)
         return [organisations.shown(row) for row in await organisations.listed(smki, subscriber.party, status)]
 
-    @routes.get("/organisation-requests/{number}", summary="The state of a request")
+    @routes.get(
+        "/organisation-requests/{number}",
+        summary="The state of a request and of its certificate",
+    )
     async def one(request: Request, number: int) -> dict[str, Any]:
         subscriber = await authenticate(smki, request)
-        return organisations.shown(await _own(smki, number, subscriber))
+        row = await _own(smki, number, subscriber)
+        record = await organisations.certificate_of(smki, row)
+        status = None if record is None else shown_status(record, smki.now()).value
+        return {**organisations.shown(row), "certificate_status": status}
 
     @routes.get("/organisation-requests/{number}/certificate", summary="Download the certificate (PEM)")
     async def download(request: Request, number: int) -> Response:
