@@ -27,7 +27,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 ON_APACHE_KAFKA = "isolated, Apache Kafka"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def suites() -> dict[str, tuple[str, ...]]:
     """Options of `dccemu up` for each topology and kind of key material."""
     return SUITES
