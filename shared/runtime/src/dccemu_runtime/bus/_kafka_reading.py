@@ -13,6 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 from typing_extensions import override
 
 from . import REPLAY_BATCHES, Handler, Message
+from ._kafka_pace import Pace
 from ._kafka_parts import stop_quietly, whole
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,11 @@ class Reader(ABC):
         self._committing: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def _wait_ms(self) -> int:
+        """How long the broker may hold a fetch while there is traffic, in milliseconds."""
+        return self._connection.fetch_max_wait_ms
 
     @property
     def topics(self) -> list[str]:
@@ -141,9 +147,11 @@ class Reader(ABC):
         try:
             targets = await _ends(consumer)
             handled: dict[TopicPartition, int] = {}
+            pace = Pace(consumer, self._wait_ms)
             while not self._renewal.is_set():
                 self._note_progress(targets, handled)
                 records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
+                await pace.follow(bool(records))
                 if not records:
                     continue
                 await self._hand_over([record for part in records.values() for record in part])
@@ -210,7 +218,7 @@ class GroupReader(Reader):
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             rebalance_timeout_ms=6000,
-            fetch_max_wait_ms=self._connection.fetch_max_wait_ms,
+            fetch_max_wait_ms=self._wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             request_timeout_ms=10_000,
             retry_backoff_ms=50,
@@ -253,6 +261,11 @@ class Replay(Reader):
         super().__init__(connection, sizes)
         self.add(topics, handler)
 
+    @property
+    @override
+    def _wait_ms(self) -> int:
+        return max(super()._wait_ms, _REPLAY_WAIT_MS)
+
     @override
     def _consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -260,7 +273,7 @@ class Replay(Reader):
             client_id=self._connection.client,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=max(self._connection.fetch_max_wait_ms, _REPLAY_WAIT_MS),
+            fetch_max_wait_ms=self._wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             request_timeout_ms=10_000,
             retry_backoff_ms=50,

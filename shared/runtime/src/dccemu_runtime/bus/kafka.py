@@ -243,10 +243,15 @@ class KafkaBus:
             if (await reader.end_offsets([place]))[place] == 0:
                 return None
             reader.seek(place, 0)
-            while True:
-                for records in (await reader.getmany(place, timeout_ms=1000, max_records=1)).values():
-                    if records and records[0].offset == 0:
-                        return str(records[0].value.decode())
+            reader.resume(place)
+            try:
+                while True:
+                    for records in (await reader.getmany(place, timeout_ms=1000, max_records=1)).values():
+                        if records and records[0].offset == 0:
+                            return str(records[0].value.decode())
+            finally:
+                # Between the looks nothing is fetched: behind the first record there is nothing to wait for.
+                reader.pause(place)
 
     def _changed(self, incarnation: str) -> None:
         log.info("the bus is there", address=self._connection.address, incarnation=incarnation)
