@@ -25,6 +25,7 @@ from dccemu_runtime.service import Component, Listener, Runtime, Service
 from dccemu_runtime.snapshots import Owner
 from dccemu_runtime.timers import Timers
 
+from .adapters.batch_items import BatchItems
 from .adapters.batch_store import BatchStore
 from .adapters.keystore import AuthorityKeys
 from .adapters.parties import Parties
@@ -72,6 +73,7 @@ async def _build(settings: Settings, runtime: Runtime, database: Database) -> Se
         vault=vault,
         parties=Parties(runtime.clock, _dcc(settings)),
         batches=BatchStore(database.pool),
+        items=BatchItems(database.pool),
     )
     imported, roots = await asyncio.to_thread(_read_material, settings)
     await establish(smki, imported, roots)

@@ -285,6 +285,47 @@ async def test_ineligible_and_anomalous_items_of_a_batch(house: House, eventuall
     }
 
 
+async def test_keys_are_certified_once_whichever_service_took_them(house: House, eventually: Eventually) -> None:
+    house.runtime.clock.set(NIGHT)
+    await first_certificate(house, 61)
+    whole = await submit(house, batch({"new": request(62), "other": request(63, usage=Usage.KEY_AGREEMENT)}))
+    await completed(house, whole.findtext("BatchId") or "", eventually)
+    mixed = await submit(house, batch({"ad-hoc": request(61), "batch": request(62), "fresh": request(64)}, "b2"))
+    by_night = await completed(house, mixed.findtext("BatchId") or "", eventually)
+
+    ad_hoc_again = await send(house, ad_hoc(request(63)))
+
+    outcomes = {i.get("ID"): i.findtext("Error/ErrorCode") for i in by_night.findall("DeviceCertificate")}
+    assert outcomes == {"ad-hoc": "CR:AA9", "batch": "CR:AA9", "fresh": None}
+    assert ad_hoc_again.findtext("Status") == "CSR_ERROR"
+
+
+async def test_a_refused_item_takes_no_key_and_counts_for_nothing(house: House, eventually: Eventually) -> None:
+    house.runtime.clock.set(NIGHT)
+    barred = "00-DB-12-34-56-78-90-D1"
+    await house.device(barred, "IHD", "Pending")
+
+    async def is_known() -> bool:
+        answer = await house.client.post(
+            "/portal/device-requests", params={"apikey": "SUPPLIER1"}, content=request(71, barred)
+        )
+        return answer.status_code == 422
+
+    await eventually(is_known)
+    items = {"before": request(72), "barred": request(73, barred), "after": request(74)}
+    number = (await submit(house, batch(items))).findtext("BatchId") or ""
+    done = await completed(house, number, eventually)
+
+    again = (await submit(house, batch({"same-key": request(73)}, "b2"))).findtext("BatchId") or ""
+    granted = await completed(house, again, eventually)
+
+    outcomes = {i.get("ID"): i.findtext("Status") for i in done.findall("DeviceCertificate")}
+    assert outcomes == {"before": "SUCCESS", "barred": "INELIGIBLE", "after": "SUCCESS"}
+    assert granted.findtext("DeviceCertificate/Status") == "SUCCESS"
+    pool = house.service.components[1]._database.pool  # type: ignore[attr-defined]
+    assert await pool.fetch("SELECT eui, issued FROM device_counts") == [(Eui64.parse(DEVICE).octets, 3)]
+
+
 async def test_a_batch_is_fetched_by_its_own_subscriber_for_thirty_days(house: House, eventually: Eventually) -> None:
     house.runtime.clock.set(NIGHT)
     number = (await submit(house, batch({"a": request(51)}))).findtext("BatchId") or ""

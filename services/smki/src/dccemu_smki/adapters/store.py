@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -15,6 +15,7 @@ from dccemu_protocol.pki import Kind, SmkiCertificate, Usage, parse, serial_text
 
 from ..domain.lifecycle import Status
 from ..domain.records import Authority, CertificateRecord
+from .claims import Claims
 
 _COLUMNS = (
     "issuer",
@@ -42,6 +43,7 @@ _INSERT = (
     f"INSERT INTO certificates ({_NAMES}) VALUES "  # noqa: S608
     f"({', '.join(f'${place}' for place in range(1, len(_COLUMNS) + 1))}) ON CONFLICT DO NOTHING"
 )
+_VERSIONS = "SELECT array_agg(nextval('fact_version')) FROM generate_series(1, $1)"
 _AUTHORITIES = "SELECT name, hierarchy, duty, der, key_name, is_current FROM authorities ORDER BY name"
 _ADD_AUTHORITY = """
 INSERT INTO authorities (name, hierarchy, duty, issuer, serial, der, key_name, is_current)
@@ -59,23 +61,6 @@ WHERE eui = $1 AND usage = $2 AND kind = 'device' AND status = 'I' AND version <
 _EXPIRE = f"""
 UPDATE certificates SET status = 'E', version = nextval('fact_version')
 WHERE kind <> 'device' AND dated AND status IN ('I', 'N') AND not_after < $1 RETURNING {_NAMES}"""  # noqa: S608
-_CERTIFIED = "SELECT key_digest, owner, usage FROM certified_keys WHERE key_digest = ANY($1::bytea[])"
-_CLAIM_KEYS = """
-INSERT INTO certified_keys (key_digest, owner, usage)
-SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[]) ORDER BY 1 ON CONFLICT DO NOTHING RETURNING key_digest"""
-_TAKE_KEYS = f"WITH taken AS ({_CLAIM_KEYS}) SELECT count(*) FROM taken"  # noqa: S608 - of this module
-# Counted first, looked at after: how many Devices would have more certificates than they may.
-_COUNT_UP = """
-WITH counted AS (
-    INSERT INTO device_counts (eui, issued) SELECT * FROM unnest($1::bytea[], $2::int[]) ORDER BY 1
-    ON CONFLICT (eui) DO UPDATE SET issued = device_counts.issued + excluded.issued RETURNING issued, allowed)
-SELECT count(*) FROM counted WHERE issued > allowed"""
-_COUNTS_READY = """
-INSERT INTO device_counts (eui) SELECT DISTINCT e FROM unnest($1::bytea[]) AS e ORDER BY e ON CONFLICT DO NOTHING"""
-_COUNTS = "SELECT eui, issued, allowed FROM device_counts WHERE eui = ANY($1::bytea[]) ORDER BY eui FOR UPDATE"
-_COUNTED = """
-UPDATE device_counts d SET issued = n.issued FROM unnest($1::bytea[], $2::int[]) AS n(eui, issued)
-WHERE d.eui = n.eui"""
 _REVOKE = """
 INSERT INTO revocations (issuer, serial, revoked_at, grounds, reason, list, asked_by, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, nextval('fact_version')) ON CONFLICT DO NOTHING
@@ -86,7 +71,7 @@ LEFT JOIN certificates c ON c.issuer = r.issuer AND c.serial = r.serial
 WHERE r.issuer = $1 AND (c.not_after IS NULL OR c.not_after >= $2)"""
 
 
-class Store:
+class Store(Claims):
     """Reads go to the pool; writes take the connection of the use case's transaction."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
@@ -119,8 +104,7 @@ class Store:
 
     async def versions(self, connection: PoolConnectionProxy, count: int) -> list[int]:
         """Numbers that rise with every change of any fact."""
-        rows = await connection.fetch("SELECT nextval('fact_version') FROM generate_series(1, $1)", count)
-        return [row[0] for row in rows]
+        return await connection.fetchval(_VERSIONS, count) or []
 
     async def add(self, connection: PoolConnectionProxy, records: Sequence[CertificateRecord]) -> None:
         """Lodge certificates; those there already stay as they are."""
@@ -203,52 +187,6 @@ class Store:
     async def expire(self, connection: PoolConnectionProxy, at: datetime) -> list[CertificateRecord]:
         """Mark what has run out as expired; Devices' certificates never do."""
         return [_record(row) for row in await connection.fetch(_EXPIRE, at)]
-
-    # Keys and counts
-
-    async def certified(
-        self, connection: PoolConnectionProxy, digests: Sequence[bytes]
-    ) -> dict[bytes, tuple[bytes, str]]:
-        """Owner and usage of those keys that have been certified before."""
-        rows = await connection.fetch(_CERTIFIED, list(digests))
-        return {row[0]: (row[1], row[2]) for row in rows}
-
-    async def claim_keys(
-        self, connection: PoolConnectionProxy, claims: Sequence[tuple[bytes, bytes, str]]
-    ) -> set[bytes]:
-        """Take keys for their owner and usage; gives those that were free."""
-        digests, owners, usages = zip(*claims, strict=True) if claims else ((), (), ())
-        rows = await connection.fetch(_CLAIM_KEYS, list(digests), list(owners), list(usages))
-        return {row[0] for row in rows}
-
-    async def take_all(
-        self, connection: PoolConnectionProxy, claims: Sequence[tuple[bytes, bytes, str]], devices: Mapping[bytes, int]
-    ) -> bool:
-        """Take all these keys and count the certificates of the Devices; False when any may not be.
-
-        Then what was written is to be rolled back, and looked into one by one.
-        """
-        if await connection.fetchval(_COUNT_UP, list(devices), list(devices.values())):
-            return False
-        digests, owners, usages = zip(*claims, strict=True) if claims else ((), (), ())
-        taken = await connection.fetchval(_TAKE_KEYS, list(digests), list(owners), list(usages))
-        return bool(taken == len(claims))
-
-    async def lock_counts(
-        self, connection: PoolConnectionProxy, devices: Iterable[bytes]
-    ) -> dict[bytes, tuple[int, int]]:
-        """Certificates issued and allowed for each Device ID (octets), locked until the transaction ends."""
-        octets = list(devices)
-        await connection.execute(_COUNTS_READY, octets)
-        return {row[0]: (row[1], row[2]) for row in await connection.fetch(_COUNTS, octets)}
-
-    async def set_counts(self, connection: PoolConnectionProxy, issued: dict[bytes, int]) -> None:
-        await connection.execute(_COUNTED, list(issued), list(issued.values()))
-
-    async def allow(self, connection: PoolConnectionProxy, device: Eui64, allowed: int) -> None:
-        """Raise the limit of certificates for one Device ID."""
-        await connection.execute(_COUNTS_READY, [device.octets])
-        await connection.execute("UPDATE device_counts SET allowed = $2 WHERE eui = $1", device.octets, allowed)
 
     # Revocation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -63,6 +64,34 @@ class DeviceWish(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenItems:
+    """Items of a batch that are still to be dealt with, in order of position: columns of one length.
+
+    By the ten thousand, an object for each costs more than what it holds. Device IDs are 8 octets, usages the words
+    of the standard (``Usage``), points 65 octets.
+    """
+
+    positions: Sequence[int]
+    devices: Sequence[bytes]
+    usages: Sequence[str]
+    points: Sequence[bytes]
+    hardware_types: Sequence[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, bytes, str, bytes, str]]) -> OpenItems:
+        """From rows with these five values."""
+        return cls(*zip(*rows, strict=True)) if rows else cls((), (), (), (), ())
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def without(self, positions: Container[int]) -> OpenItems:
+        """The items at other positions."""
+        rows = zip(self.positions, self.devices, self.usages, self.points, self.hardware_types, strict=True)
+        return self.of([row for row in rows if row[0] not in positions])
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLot:
     """What the Device Certificates of a batch that are made at one time have in common."""
 
@@ -78,7 +107,7 @@ class DeviceMade(NamedTuple):
 
     serial: bytes
     eui: bytes
-    usage: Usage
+    usage: str
     ski: bytes
     version: int
     der: bytes

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import Kind, csr
 
-from ..adapters.batch_store import ParsedItem
+from ..adapters.batch_items import ParsedItem
 from ..domain.codes import outcome_of
 from ..domain.messages import BatchItem, Identified, read_batch
 from ..domain.portal import read_zip

@@ -126,7 +126,7 @@ async def poll(smki: Smki, subscriber: Subscriber, number: int) -> tuple[Batch, 
         async with smki.database.transaction() as connection:
             await smki.batches.polled(connection, number, now)
         return batch, []
-    return batch, await smki.batches.results(number)
+    return batch, await smki.items.results(number)
 
 
 def unknown(number: int) -> ProtocolError:

@@ -9,7 +9,8 @@ import hashlib
 
 from dccemu_protocol.errors import EmulatorError
 
-from ..adapters.batch_store import Batch, ParsedItem
+from ..adapters.batch_items import ParsedItem
+from ..adapters.batch_store import Batch
 from ..domain.codes import CA_FAILED, WORKFLOW_FAILED, BatchStatus, ItemStatus, Outcome
 from ..domain.timing import RESULTS_KEPT, batch_window_began
 from .audit import note
@@ -82,7 +83,7 @@ async def _parse(smki: Smki, number: int) -> None:
             )
             await note(smki, connection, "batch", "tampered", party=batch.party, batch=number)
             return
-        await smki.batches.add_items(connection, number, parsed)
+        await smki.items.add(connection, number, parsed)
         await smki.batches.set_status(connection, number, BatchStatus.QUEUED)
         refused = sum(1 for item in parsed if item.refused)
         await note(smki, connection, "batch", "parsed", party=batch.party, batch=number, refused=refused)

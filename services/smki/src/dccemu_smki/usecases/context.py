@@ -17,6 +17,7 @@ from dccemu_runtime.entropy import Entropy
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.timers import Timers
 
+from ..adapters.batch_items import BatchItems
 from ..adapters.batch_store import BatchStore
 from ..adapters.keystore import AuthorityKeys
 from ..adapters.parties import Parties
@@ -59,6 +60,7 @@ class Smki:
     vault: SoftwareKeys
     parties: Parties
     batches: BatchStore
+    items: BatchItems
     wake_batches: Callable[[], None] = _nothing
     announce: Callable[[Announcement], Awaitable[None]] = _unheard
     hear_devices: Callable[[], Awaitable[None]] = _nobody

@@ -25,7 +25,7 @@ from dccemu_protocol.pki.device_form import DeviceForm, device_form
 
 from ..adapters.device_rows import DeviceRows
 from ..domain.lifecycle import Status
-from ..domain.records import Authority, CertificateRecord, DeviceLot, DeviceMade, DeviceWish
+from ..domain.records import Authority, CertificateRecord, DeviceLot, DeviceMade, DeviceWish, OpenItems
 from .context import LIVE, TEST, Smki
 
 
@@ -159,14 +159,23 @@ class Press:
         """What the Device Certificates for a Party have in common."""
         return DeviceLot(self.authority.certificate.subject, self.status, self.at, party, self.hierarchy)
 
-    def make(self, rows: DeviceRows, wish: DeviceWish, serial: bytes, version: int) -> DeviceMade:
-        """One Device Certificate of a lot, with its row."""
-        ski, eui = key_identifier(wish.point), wish.eui.octets
-        content = self._form(wish.usage, wish.hardware_type).filled(serial, wish.point, ski, eui)
-        der = assemble(content, self.sign(content))
-        return DeviceMade(
-            serial, eui, wish.usage, ski, version, der, rows.row(wish.usage, serial, eui, ski, version, der)
-        )
+    def make(
+        self, rows: DeviceRows, items: OpenItems, serials: Sequence[bytes], versions: Sequence[int]
+    ) -> list[DeviceMade]:
+        """Device Certificates of a lot with their rows, one for each item."""
+        sign, row = self.sign, rows.row
+        forms: dict[tuple[str, str], DeviceForm] = {}
+        columns = (items.devices, items.usages, items.points, items.hardware_types, serials, versions)
+        made = []
+        for eui, usage, point, hardware_type, serial, version in zip(*columns, strict=True):
+            form = forms.get((usage, hardware_type))
+            if form is None:
+                form = forms[usage, hardware_type] = self._form(Usage(usage), hardware_type)
+            ski = key_identifier(point)
+            content = form.filled(serial, point, ski, eui)
+            der = assemble(content, sign(content))
+            made.append(DeviceMade(serial, eui, usage, ski, version, der, row(usage, serial, eui, ski, version, der)))
+        return made
 
     def _form(self, usage: Usage, hardware_type: str) -> DeviceForm:
         found = self.forms.get((usage, hardware_type))

@@ -1,0 +1,68 @@
+"""The chunks of a batch, made ahead of their decision: items are read, signed and committed in three stages at once.
+
+A certificate made ahead is nothing until its chunk commits; one that is then refused is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from dccemu_protocol.pki import draw_serial
+
+from ..adapters.device_rows import DeviceRows
+from ..domain.records import DeviceMade, OpenItems
+from .ahead import ahead
+from .context import Smki
+from .issuing import Press
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items of a batch, and for each the certificate that it gets if it is granted."""
+
+    items: OpenItems
+    made: Sequence[DeviceMade]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Items with the serial numbers and versions that their certificates will have."""
+
+    items: OpenItems
+    serials: Sequence[bytes]
+    versions: Sequence[int]
+
+
+def chunks(smki: Smki, press: Press, party: str, batch: int) -> AsyncGenerator[Chunk, None]:
+    """All chunks of a batch in order; the next is read and signed while the present one is used."""
+    return ahead(_made(press, DeviceRows(press.lot(party)), ahead(_read(smki, batch))))
+
+
+async def _read(smki: Smki, batch: int) -> AsyncGenerator[_Read, None]:
+    after = -1
+    while items := await smki.items.next_open(batch, after, smki.settings.batch_chunk):
+        async with smki.database.pool.acquire() as connection:
+            versions = await smki.store.versions(connection, len(items))
+        yield _Read(items, _serials(smki, len(items)), versions)
+        after = items.positions[-1]
+
+
+async def _made(press: Press, rows: DeviceRows, source: AsyncGenerator[_Read, None]) -> AsyncGenerator[Chunk, None]:
+    async with aclosing(source):
+        async for read in source:
+            made = await asyncio.to_thread(press.make, rows, read.items, read.serials, read.versions)
+            yield Chunk(read.items, made)
+
+
+def _serials(smki: Smki, count: int) -> list[bytes]:
+    """Serial numbers out of one draw; the few that may not stand (first octet zero) are drawn again."""
+    drawn = smki.entropy.octets(16 * count)
+    serials = []
+    for place in range(0, 16 * count, 16):
+        first = drawn[place] & 0x7F
+        again = draw_serial(smki.entropy.octets).to_bytes(16, "big") if not first else b""
+        serials.append(again or bytes((first,)) + drawn[place + 1 : place + 16])
+    return serials
