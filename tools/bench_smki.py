@@ -2,7 +2,8 @@
 
 ``issuance`` submits one batch of Device CSRs as the web service does and lets the service work it off; the limit is
 ECDSA signing plus DER building without a key, measured in the same run. ``search`` fills the repository with generated
-certificates and measures the answer of the front that clients use. Run by ``make bench`` or by itself::
+certificates and measures the answer of the front that clients use. Loop and garbage collector are set as in the
+service's own process (``dccemu_runtime.service.run``). Run by ``make bench`` or by itself::
 
     .venv/bin/python tools/bench_smki.py [--csrs N] [--certificates N]
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dccemu_contracts.inventory import PartyFact, UserFact
@@ -32,6 +34,7 @@ from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Usage, assemble, csr, key_identifier, parse, profiles, public_point, signer
 from dccemu_protocol.pki.device_form import device_form
 from dccemu_protocol.pki.subjects import authority_name
+from dccemu_runtime import collector
 from dccemu_runtime.bus.memory import MemoryBus
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.entropy import Entropy
@@ -75,6 +78,7 @@ def limit(count: int = 5000) -> dict[str, float]:
 @asynccontextmanager
 async def smki(folder: Path, **options: Any) -> AsyncIterator[tuple[Service, Runtime]]:
     """An SMKI on a durable PostgreSQL of its own, established."""
+    collector.begin()
     server = LocalPostgres(folder)
     url = await server.start()
     try:
@@ -85,6 +89,7 @@ async def smki(folder: Path, **options: Any) -> AsyncIterator[tuple[Service, Run
         service = await bootstrap.build(settings, runtime)
         await service.start()
         await _establish(service, runtime)
+        collector.settle()
         try:
             yield service, runtime
         finally:
@@ -232,9 +237,9 @@ def main() -> None:
     options.add_argument("--certificates", type=int, default=1_000_000)
     chosen = options.parse_args()
     if chosen.csrs:
-        print(json.dumps(asyncio.run(issuance(chosen.csrs))))
+        print(json.dumps(uvloop.run(issuance(chosen.csrs))))
     if chosen.certificates:
-        print(json.dumps(asyncio.run(search(chosen.certificates))))
+        print(json.dumps(uvloop.run(search(chosen.certificates))))
 
 
 if __name__ == "__main__":
