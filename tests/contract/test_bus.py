@@ -249,3 +249,28 @@ async def test_receipts_name_rising_places(make_bus: MakeBus, run: str) -> None:
 
     assert [receipt.offset - receipts[0].offset for receipt in receipts] == [0, 1, 2, 3, 4]
     assert len({receipt.partition for receipt in receipts}) == 1
+
+
+async def test_each_message_of_a_large_publication_is_where_its_receipt_says(make_bus: MakeBus, run: str) -> None:
+    """More than one batch of the Kafka protocol holds, and a message larger than any: in order, one after the other."""
+    bus = await make_bus()
+    large = [Message(SM_WAN_COMMANDS.name, run, bytes(size), f"{run}-{size}", {}) for size in (700_000, 10, 3_000_000)]
+    await publish(bus, [large[0]])
+
+    receipts = await bus.publish([*large, *large])
+
+    first = receipts[0].offset
+    assert [receipt.offset for receipt in receipts] == list(range(first, first + 6))
+    assert len({(receipt.topic, receipt.partition) for receipt in receipts}) == 1
+    taken: list[int] = []
+    done = asyncio.Event()
+
+    async def take(batch: Sequence[Message]) -> None:
+        taken.extend(len(message.value) for message in batch if message.id.startswith(run))
+        if len(taken) >= 7:
+            done.set()
+
+    await bus.subscribe([SM_WAN_COMMANDS.name], f"{run}-large", take)
+    async with asyncio.timeout(WITHIN):
+        await done.wait()
+    assert taken == [700_000, *(700_000, 10, 3_000_000) * 2]
