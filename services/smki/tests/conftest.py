@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from dccemu_contracts.envelope import Contract
 from dccemu_contracts.inventory import DeviceFact, PartyFact, RegistrationFact, RoleSpan, UserFact
@@ -60,6 +62,12 @@ def base64_csr(number: int, device: str, usage: Usage = Usage.DIGITAL_SIGNATURE)
     return base64.b64encode(device_csr(number, device, usage)).decode()
 
 
+def organisation_pem(number: int, eui: str = SUPPLIER, role: int = 2, usage: Usage = Usage.DIGITAL_SIGNATURE) -> bytes:
+    """An organisation's CSR as a portal takes it."""
+    der = csr.build_organisation_csr(key(number), Eui64.parse(eui), role, usage)
+    return x509.load_der_x509_csr(der).public_bytes(Encoding.PEM)
+
+
 @dataclass
 class House:
     """A running SMKI with its neighbours played by the test."""
@@ -79,6 +87,17 @@ class House:
     def smki(self) -> Smki:
         """The parts of the service."""
         return next(part for part in self.service.components if isinstance(part, BatchWorker))._smki
+
+    async def submit(self, body: bytes, party: str = "SUPPLIER1", **query: str) -> httpx.Response:
+        """An Organisation CSR at the portal."""
+        return await self.client.post("/portal/organisation-requests", params={"apikey": party, **query}, content=body)
+
+    async def issued(self, body: bytes, party: str = "SUPPLIER1") -> str:
+        """The serial of what came of an Organisation CSR that was approved."""
+        number = (await self.submit(body, party)).json()["id"]
+        answer = await self.admin.post(f"/admin/smki/requests/{number}", json={"approve": True})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["serial"])
 
     async def by_hand(self) -> None:
         """Batches go on only when a test says ``work_once``."""

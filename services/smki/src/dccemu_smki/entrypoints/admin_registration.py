@@ -16,7 +16,7 @@ from ..usecases import batch_requests, officers, organisations, subscribers, tar
 from ..usecases.audit import note
 from ..usecases.context import Smki
 from .admin_certificates import Call
-from .portal import shown_batch
+from .portal_batches import shown_batch
 
 
 class SubscriberCall(Call):

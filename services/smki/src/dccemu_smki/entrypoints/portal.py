@@ -14,21 +14,18 @@ from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.pki import parse, parse_serial
 from dccemu_runtime.http.problem import Problem
 
-from ..adapters.batch_store import Batch
-from ..domain.codes import BatchStatus, refusal_of_batch
-from ..domain.errors import NOT_ELIGIBLE, UNKNOWN_BATCH, UNKNOWN_REQUEST
-from ..domain.portal import report, response_name, response_zip
+from ..domain.errors import NOT_ELIGIBLE, UNKNOWN_REQUEST
 from ..domain.search import shown_status
-from ..usecases import batch_requests, organisations
+from ..usecases import organisations
 from ..usecases.context import LIVE, TEST, Smki
 from ..usecases.devices import answer_portal
 from ..usecases.officers import check_may_submit
 from ..usecases.revoke import reject, revoke
 from ..usecases.subscribers import Subscriber, check_test_participant
+from . import portal_batches
 from .plain import plain_text
-from .subscriber import audited, authenticate, check_established
+from .subscriber import Officer, audited, authenticate, check_established
 
-Officer = Annotated[str | None, Query(max_length=64, description="the responsible officer who acts")]
 Flag = Annotated[bool, Query()]
 
 
@@ -125,69 +122,8 @@ def router(smki: Smki) -> APIRouter:
                 done = await revoke(smki, connection, issuer, serial, call.grounds, subscriber.party)
         return {"serial": done.serial_hex, "status": done.status.value}
 
-    @routes.post("/batches", status_code=202, summary="Submit a ZIP of Device CSRs")
-    async def batch(
-        request: Request, name: Annotated[str, Query(min_length=1, max_length=120)], officer: Officer = None
-    ) -> dict[str, Any]:
-        subscriber = await authenticate(smki, request)
-        try:
-            async with audited(smki, "batch", subscriber):
-                number = await batch_requests.submit_zip(smki, subscriber, officer, name, await request.body())
-        except ProtocolError as error:
-            outcome = refusal_of_batch(error)
-            raise Problem(422, error.detail, code=error.rule, error_code=outcome.code) from None
-        return {"batch": number, "status": BatchStatus.PENDING}
-
-    @routes.get("/batches/{number}", summary="The state of a batch")
-    async def state(request: Request, number: int) -> dict[str, Any]:
-        found, _ = await _poll(smki, request, number)
-        return shown_batch(found)
-
-    @routes.get("/batches/{number}/report", summary="The text report of a completed batch")
-    async def text(request: Request, number: int) -> Response:
-        found, items = await _poll(smki, request, number)
-        _check_completed(found)
-        return Response(report(items), media_type="text/csv; charset=utf-8")
-
-    @routes.get("/batches/{number}/response", summary="The certificates of a completed batch as a ZIP")
-    async def response(request: Request, number: int) -> Response:
-        found, items = await _poll(smki, request, number)
-        _check_completed(found)
-        name = "".join(c if c.isalnum() or c in "._-" else "_" for c in response_name(found.name))
-        disposition = {"content-disposition": f'attachment; filename="{name}"'}
-        return Response(response_zip(items), media_type="application/zip", headers=disposition)
-
+    routes.include_router(portal_batches.router(smki))
     return routes
-
-
-def shown_batch(batch: Batch) -> dict[str, Any]:
-    """A batch as JSON."""
-    return {
-        "batch": batch.id,
-        "party": batch.party,
-        "source": batch.source,
-        "name": batch.name,
-        "status": batch.status.value,
-        "size": batch.size,
-        "done": batch.done,
-        "error": None if batch.error is None else {"code": batch.error.code, "text": batch.error.text},
-        "submitted_at": batch.submitted_at,
-        "completed_at": batch.completed_at,
-    }
-
-
-async def _poll(smki: Smki, request: Request, number: int) -> tuple[Batch, list[Any]]:
-    subscriber = await authenticate(smki, request)
-    try:
-        return await batch_requests.poll(smki, subscriber, number)
-    except ProtocolError as error:
-        status = {UNKNOWN_BATCH: 404, "RESULTS_GONE": 410, "POLLED_TOO_OFTEN": 429}.get(error.rule, 422)
-        raise Problem(status, error.detail, code=error.rule) from None
-
-
-def _check_completed(batch: Batch) -> None:
-    if batch.status is not BatchStatus.COMPLETED:
-        raise Problem(409, f"batch {batch.id} is {batch.status.value}", code="BAD_STATUS")
 
 
 async def _own(smki: Smki, number: int, subscriber: Subscriber) -> Any:

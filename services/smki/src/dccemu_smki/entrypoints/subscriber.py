@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from fastapi import Query
 from starlette.requests import Request
 
 from dccemu_protocol.errors import ProtocolError
@@ -18,6 +20,8 @@ from ..usecases.audit import note
 from ..usecases.context import Smki
 from ..usecases.establish import missing
 from ..usecases.subscribers import Subscriber, find_subscriber, subscriber_of_key
+
+Officer = Annotated[str | None, Query(max_length=64, description="the responsible officer who acts")]
 
 
 async def authenticate(smki: Smki, request: Request) -> Subscriber:
