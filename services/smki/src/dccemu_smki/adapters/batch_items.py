@@ -14,9 +14,11 @@ from ..domain.messages import ItemResult
 from ..domain.records import DeviceWish, OpenItems
 from .claims import COUNT_UP
 
-_NEXT = """
+# Statements say between which positions their items are: a table that was filled a moment ago has no statistics, and
+# without that the planner reads the whole batch for each chunk.
+_OPEN = """
 SELECT position, eui, usage, point, hardware_type FROM batch_items
-WHERE batch = $1 AND position > $2 AND status IS NULL ORDER BY position LIMIT $3"""
+WHERE batch = $1 AND position BETWEEN $2 AND $3 AND status IS NULL ORDER BY position"""
 _STILL_OPEN = """
 SELECT count(*) FROM batch_items WHERE batch = $1 AND position BETWEEN $2 AND $3 AND status IS NULL"""
 _TAKEN = """
@@ -35,7 +37,7 @@ WHERE i.batch = $1 AND i.position = n.position"""
 _ISSUED = """
 UPDATE batch_items i SET status = 'SUCCESS', issuer = $2, serial = n.serial
 FROM unnest($3::int[], $4::bytea[]) AS n(position, serial)
-WHERE i.batch = $1 AND i.position = n.position"""
+WHERE i.batch = $1 AND i.position = n.position AND i.position BETWEEN $5 AND $6"""
 _COUNT = "UPDATE batches SET done = done + $2 WHERE id = $1"
 _RESULTS = """
 SELECT i.item, i.status, i.error_code, i.error_text, c.der FROM batch_items i
@@ -82,13 +84,13 @@ class BatchItems:
         await connection.copy_records_to_table("batch_items", records=rows, columns=_COLUMNS)
         await connection.execute(_COUNT, batch, sum(1 for item in items if item.refused))
 
-    async def next_open(self, batch: int, after: int, count: int) -> OpenItems:
-        """Items still to be dealt with, in order, behind a position."""
-        rows: list[Any] = await self._pool.fetch(_NEXT, batch, after, count)
+    async def open(self, batch: int, first: int, last: int) -> OpenItems:
+        """Items still to be dealt with, in order, at positions from first to last."""
+        rows: list[Any] = await self._pool.fetch(_OPEN, batch, first, last)
         return OpenItems.of(rows)
 
     async def are_open(self, connection: PoolConnectionProxy, batch: int, items: OpenItems) -> bool:
-        """Whether these, which were the next items, are all still to be dealt with, once the batch is locked."""
+        """Whether these, which were open, are all still to be dealt with, once the batch is locked."""
         found = await connection.fetchval(_STILL_OPEN, batch, items.positions[0], items.positions[-1])
         return bool(found == len(items))
 
@@ -126,7 +128,7 @@ class BatchItems:
     ) -> None:
         if not positions:
             return
-        await connection.execute(_ISSUED, batch, issuer, positions, serials)
+        await connection.execute(_ISSUED, batch, issuer, positions, serials, positions[0], positions[-1])
         await connection.execute(_COUNT, batch, len(positions))
 
     async def results(self, batch: int) -> list[ItemResult]:

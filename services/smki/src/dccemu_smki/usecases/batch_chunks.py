@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from dccemu_protocol.pki import draw_serial
 
+from ..adapters.batch_store import Batch
 from ..adapters.device_rows import DeviceRows
 from ..domain.records import DeviceMade, OpenItems
 from .ahead import ahead
@@ -36,18 +37,18 @@ class _Read:
     versions: Sequence[int]
 
 
-def chunks(smki: Smki, press: Press, party: str, batch: int) -> AsyncGenerator[Chunk, None]:
-    """All chunks of a batch in order; the next is read and signed while the present one is used."""
-    return ahead(_made(press, DeviceRows(press.lot(party)), ahead(_read(smki, batch))))
+def chunks(smki: Smki, press: Press, batch: Batch) -> AsyncGenerator[Chunk, None]:
+    """What is open of a batch, in order; the next is read and signed while the present one is used."""
+    return ahead(_made(press, DeviceRows(press.lot(batch.party)), ahead(_read(smki, batch))))
 
 
-async def _read(smki: Smki, batch: int) -> AsyncGenerator[_Read, None]:
-    after = -1
-    while items := await smki.items.next_open(batch, after, smki.settings.batch_chunk):
-        async with smki.database.pool.acquire() as connection:
-            versions = await smki.store.versions(connection, len(items))
-        yield _Read(items, _serials(smki, len(items)), versions)
-        after = items.positions[-1]
+async def _read(smki: Smki, batch: Batch) -> AsyncGenerator[_Read, None]:
+    step = smki.settings.batch_chunk
+    for first in range(0, batch.size, step):
+        if items := await smki.items.open(batch.id, first, first + step - 1):
+            async with smki.database.pool.acquire() as connection:
+                versions = await smki.store.versions(connection, len(items))
+            yield _Read(items, _serials(smki, len(items)), versions)
 
 
 async def _made(press: Press, rows: DeviceRows, source: AsyncGenerator[_Read, None]) -> AsyncGenerator[Chunk, None]:

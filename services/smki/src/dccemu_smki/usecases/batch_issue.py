@@ -32,7 +32,7 @@ async def process(smki: Smki, number: int) -> None:
     if batch is None:
         return
     lot = press.lot(batch.party)
-    async with aclosing(chunks(smki, press, batch.party, number)) as made:
+    async with aclosing(chunks(smki, press, batch)) as made:
         async for chunk in made:
             if not await _commit(smki, lot, number, chunk):
                 return
