@@ -260,13 +260,8 @@ async def test_ineligible_and_anomalous_items_of_a_batch(house: House, eventuall
         "second": request(45, "00-DB-12-34-56-78-90-B2"),
     }
 
-    async def is_known() -> bool:
-        answer = await house.client.post(
-            "/portal/device-requests", params={"apikey": "SUPPLIER2"}, content=request(46, "00-DB-12-34-56-78-90-D1")
-        )
-        return answer.status_code == 422
-
-    await eventually(is_known)
+    known = (DEVICE, "00-DB-12-34-56-78-90-C1", "00-DB-12-34-56-78-90-D1")
+    await eventually(lambda: all(house.smki.parties.device(Eui64.parse(device)) for device in known))
     number = (await submit(house, batch(items), party="SUPPLIER2")).findtext("BatchId") or ""
 
     async def is_completed() -> bool:
@@ -304,14 +299,7 @@ async def test_a_refused_item_takes_no_key_and_counts_for_nothing(house: House, 
     house.runtime.clock.set(NIGHT)
     barred = "00-DB-12-34-56-78-90-D1"
     await house.device(barred, "IHD", "Pending")
-
-    async def is_known() -> bool:
-        answer = await house.client.post(
-            "/portal/device-requests", params={"apikey": "SUPPLIER1"}, content=request(71, barred)
-        )
-        return answer.status_code == 422
-
-    await eventually(is_known)
+    await eventually(lambda: house.smki.parties.device(Eui64.parse(barred)))
     items = {"before": request(72), "barred": request(73, barred), "after": request(74)}
     number = (await submit(house, batch(items))).findtext("BatchId") or ""
     done = await completed(house, number, eventually)
@@ -322,7 +310,7 @@ async def test_a_refused_item_takes_no_key_and_counts_for_nothing(house: House, 
     outcomes = {i.get("ID"): i.findtext("Status") for i in done.findall("DeviceCertificate")}
     assert outcomes == {"before": "SUCCESS", "barred": "INELIGIBLE", "after": "SUCCESS"}
     assert granted.findtext("DeviceCertificate/Status") == "SUCCESS"
-    pool = house.service.components[1]._database.pool  # type: ignore[attr-defined]
+    pool = house.smki.database.pool
     assert await pool.fetch("SELECT eui, issued FROM device_counts") == [(Eui64.parse(DEVICE).octets, 3)]
 
 
