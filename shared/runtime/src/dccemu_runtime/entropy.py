@@ -2,7 +2,8 @@
 
 Without a seed it is the operating system's. With a seed it is SHA-256 in counter mode, so that the same seed and the
 same order of calls give the same octets (promise I7). ``child`` gives each service a stream of its own, so that the
-interleaving of services does not change what each one draws.
+interleaving of services does not change what each one draws; within a service ``stream`` does the same for each thing
+that is drawn for (a key, a certificate, a Device), whichever of them is asked for first.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Entropy:
         self._root = None if seed is None else hashlib.sha256(b"dccemu entropy " + str(seed).encode()).digest()
         self._counter = 0
         self._buffer = b""
+        self._streams: dict[str, Entropy] = {}
 
     @property
     def is_seeded(self) -> bool:
@@ -41,6 +43,12 @@ class Entropy:
         if self._root is not None:
             child._root = hashlib.sha256(self._root + b" child " + name.encode()).digest()
         return child
+
+    def stream(self, name: str) -> Entropy:
+        """The stream of one thing, going on where it was: what others draw meanwhile does not change it."""
+        if self._root is None:
+            return self
+        return self._streams.setdefault(name, self.child(name))
 
     def octets(self, count: int) -> bytes:
         """``count`` random octets."""

@@ -35,7 +35,7 @@ class Keys:
     async def ensure(self, name: str) -> ec.EllipticCurvePrivateKey:
         """The key ``name``, made now when it is missing; workers that race agree on one."""
         if name not in self._cache:
-            await self.put(name, self._entropy.private_key())
+            await self.put(name, self._entropy.stream(f"key {name}").private_key())
         return self._cache[name]
 
     async def put(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:

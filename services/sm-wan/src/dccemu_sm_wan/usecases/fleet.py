@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from dccemu_contracts.wan import DeviceMessage
 from dccemu_protocol.gbcs import times
 from dccemu_protocol.gbcs.respond import Draft, Value
@@ -101,6 +103,10 @@ class Fleet:
         gone: dict[str, Value] = dict.fromkeys(set(device.stored) - set(durable.stored))
         device.facts, device.stored, device.behaviour = durable.facts, durable.stored, durable.behaviour
         self._schedule(device, {**gone, **durable.stored})
+
+    def new_key(self, device: SimulatedDevice) -> Callable[[], ec.EllipticCurvePrivateKey]:
+        """What draws the private keys of a Device."""
+        return self.entropy.stream(hyphened(device.facts.eui)).private_key
 
     def writes(self, device: SimulatedDevice, draft: Draft) -> list[Write]:
         """The rows of a draft."""

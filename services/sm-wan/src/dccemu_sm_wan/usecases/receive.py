@@ -70,7 +70,7 @@ class Receive:
             self._later(unit, command, now + delivery.delay)
         else:
             payload = _changed(bytes.fromhex(command.payload), fault)
-            reaction = react(device, payload, now, self._fleet.entropy.private_key)
+            reaction = react(device, payload, now, self._fleet.new_key(device))
             unit.write(*self._fleet.writes(device, reaction.draft), *self._outcome(device, command, reaction, now))
             unit.after_commit(lambda: self._fleet.keep(device, reaction.draft))
 
@@ -85,7 +85,7 @@ class Receive:
             return
         async with self._fleet.working(device.facts.eui):
             now = self._fleet.clock.now()
-            reaction = react(device, bytes.fromhex(command.payload), now, self._fleet.entropy.private_key)
+            reaction = react(device, bytes.fromhex(command.payload), now, self._fleet.new_key(device))
             writes = [*self._outcome(device, command, reaction, now), self._fleet.store.forget_delivery(command_id)]
             try:
                 await self._fleet.commit(device, reaction.draft, writes, [claim_message(command_id, _DELIVERED)])
@@ -98,7 +98,7 @@ class Receive:
         """A Command that a technician brings with a hand held terminal: the Response goes back the same way."""
         async with self._fleet.working(device.facts.eui):
             now = self._fleet.clock.now()
-            reaction = react(device, payload, now, self._fleet.entropy.private_key)
+            reaction = react(device, payload, now, self._fleet.new_key(device))
             command = DeviceCommand(
                 id=f"local {self._fleet.entropy.uuid()}",
                 at=now,
@@ -126,15 +126,15 @@ class Receive:
         is_random = (
             behaviour.loss or behaviour.jitter_ms or (hub_behaviour and (hub_behaviour.loss or hub_behaviour.jitter_ms))
         )
-        draw, jitter = (self._fraction(), self._fraction()) if is_random else (1.0, 0.0)
+        draw, jitter = (self._fraction(device), self._fraction(device)) if is_random else (1.0, 0.0)
         found = deliver(behaviour, hub_behaviour, listed=listed, draw=draw, jitter=jitter)
         if fault is not None and fault.effect == "delay" and found.fate is Fate.DELIVERED:
             seconds = float(fault.parameters.get("seconds", 1.0))
             return Delivery(Fate.DELIVERED, found.delay + timedelta(seconds=seconds))
         return found
 
-    def _fraction(self) -> float:
-        return self._fleet.entropy.number(1_000_000) / 1_000_000
+    def _fraction(self, device: SimulatedDevice) -> float:
+        return self._fleet.entropy.stream(f"wan {device.facts.eui}").number(1_000_000) / 1_000_000
 
     def _later(self, unit: OpenUnit, command: DeviceCommand, due_at: datetime) -> None:
         """Put a Command on its way; those for one Device arrive in the order they were sent."""

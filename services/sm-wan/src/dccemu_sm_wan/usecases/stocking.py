@@ -26,7 +26,6 @@ async def stock(fleet: Fleet, scenario: Scenario, *, dated: bool = True) -> list
         if entry.simulated and entry.type not in TYPE_2 and fleet.find(plain(entry.device)) is None
     ]
     kept = await fleet.store.keys_of([plain(entry.device) for entry in entries])
-    # Keys are drawn in the order of the file, before anything waits: the same seed makes the same Devices.
     devices = [_new(fleet, scenario, entry, kept, dated=dated) for entry in entries]
     made = await asyncio.gather(*(_take_in(fleet, *one) for one in devices))
     return [device for device in made if device is not None]
@@ -39,7 +38,7 @@ def _new(
     fleet: Fleet, scenario: Scenario, entry: ScenarioDevice, kept: Mapping[str, Mapping[str, Value]], *, dated: bool
 ) -> _New:
     facts = facts_of(scenario, entry, fleet.clock.now(), dated=dated)
-    near, new_key = neighbours(scenario, entry), fleet.entropy.private_key
+    near, new_key = neighbours(scenario, entry), fleet.entropy.stream(entry.device).private_key
     values = first_state(facts, scenario.cells(entry), near, new_key, state_of(entry))
     return SimulatedDevice(facts, {}, behaviour_of(entry)), {**values, **kept.get(facts.eui, {})}
 

@@ -74,7 +74,7 @@ class SoftwareKeys:
 
     async def create(self, name: str) -> ec.EllipticCurvePublicKey:
         if await self._find(name) is None:
-            await self.put(name, self._entropy.private_key())
+            await self.put(name, self._entropy.stream(f"key {name}").private_key())
         return (await self._key(name)).public_key()
 
     async def put(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:

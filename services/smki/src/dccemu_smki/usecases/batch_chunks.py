@@ -6,7 +6,7 @@ A certificate made ahead is nothing until its chunk commits; one that is then re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -48,7 +48,8 @@ async def _read(smki: Smki, batch: Batch) -> AsyncGenerator[_Read, None]:
         if items := await smki.items.open(batch.id, first, first + step - 1):
             async with smki.database.pool.acquire() as connection:
                 versions = await smki.store.versions(connection, len(items))
-            yield _Read(items, _serials(smki, len(items)), versions)
+            octets = smki.entropy.child(f"batch {batch.id} from {items.positions[0]}").octets
+            yield _Read(items, _serials(octets, len(items)), versions)
 
 
 async def _made(press: Press, rows: DeviceRows, source: AsyncGenerator[_Read, None]) -> AsyncGenerator[Chunk, None]:
@@ -58,12 +59,12 @@ async def _made(press: Press, rows: DeviceRows, source: AsyncGenerator[_Read, No
             yield Chunk(read.items, made)
 
 
-def _serials(smki: Smki, count: int) -> list[bytes]:
+def _serials(octets: Callable[[int], bytes], count: int) -> list[bytes]:
     """Serial numbers out of one draw; the few that may not stand (first octet zero) are drawn again."""
-    drawn = smki.entropy.octets(16 * count)
+    drawn = octets(16 * count)
     serials = []
     for place in range(0, 16 * count, 16):
         first = drawn[place] & 0x7F
-        again = draw_serial(smki.entropy.octets).to_bytes(16, "big") if not first else b""
+        again = draw_serial(octets).to_bytes(16, "big") if not first else b""
         serials.append(again or bytes((first,)) + drawn[place + 1 : place + 16])
     return serials

@@ -51,7 +51,7 @@ async def register(
     """
     if smki.parties.applicant(party) is None and not test_participant:
         raise ProtocolError(UNKNOWN_PARTY, f"{party[:40]!r} is not on the record of Parties", source=_SOURCE)
-    key = smki.entropy.octets(16).hex()
+    key = smki.entropy.stream(f"subscriber {party}").octets(16).hex()
     async with smki.database.transaction() as connection:
         row = await connection.fetchrow(_PUT, party, organisation, device, test_participant, route, smki.now(), key)
         await note(smki, connection, "subscriber", "registered", party=party, organisation=organisation, device=device)

@@ -128,7 +128,8 @@ class LocalPostgres:
     def _prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._data.mkdir(exist_ok=True, mode=0o700)
-        self._sockets = self._socket_folder()
+        self._sockets = self._sockets or self._socket_folder()  # the address stays the same over a restart
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
         if self._account is not None:
             for path in (self._data, self._binaries):
                 _let_through(path)

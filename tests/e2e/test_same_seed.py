@@ -1,0 +1,134 @@
+"""Same seed, same bytes: under one seed and one Clock a scenario says the same again, octet for octet (promise I7)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from dccemu_sdk.counters import CounterSource
+from dccemu_sdk.errors import SdkError
+from dccemu_sdk.session import Dcc, running
+from dccemu_sdk.user import User
+
+ROOT = Path(__file__).resolve().parents[2]
+SUPPLIER = "90-B3-D5-1F-30-01-00-00"
+GAINING = "90-B3-D5-1F-30-03-00-00"
+ESME = "00-DB-12-34-56-78-90-A0"
+GSME = "00-DB-12-34-56-78-90-A1"
+BROKER = "90-B3-D5-1F-30-00-00-02"
+NEW = "00-DB-12-34-56-78-9F-01"
+MPAN = "1312345678111"
+CLOCK = "2026-03-02T09:30:00Z"
+FIRST_COUNTER = 1_772_443_800_000
+READ = "<sr:ReadInstantaneousImportRegisters/>"
+SYNCHRONISE = (
+    f"<sr:SynchroniseClock><sr:CurrentDateTime>{CLOCK}</sr:CurrentDateTime>"
+    "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
+)
+NOTIFY = (
+    f"<sr:DevicePrenotification><sr:DeviceID>{NEW}</sr:DeviceID><sr:DeviceManufacturer>AB01</sr:DeviceManufacturer>"
+    "<sr:DeviceModel>010A030B</sr:DeviceModel><sr:DeviceType>ESME</sr:DeviceType>"
+    "<sr:SMETSCHTSVersion>SMETS V1.58</sr:SMETSCHTSVersion><sr:FirmwareVersion>0002012F</sr:FirmwareVersion>"
+    "<sr:ESMEVariant>AD</sr:ESMEVariant></sr:DevicePrenotification>"
+)
+
+Build = Callable[..., bytes]
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    """The demonstration scenario, a meter point of which goes to the other Supplier on the day of the Clock."""
+    text = (ROOT / "deploy/scenarios/demo.yaml").read_text("utf-8")
+    held = f"      - {{role: IS, user: {SUPPLIER}, since: 2010-01-01}}\n"
+    gained = f"      - {{role: IS, user: {GAINING}, since: {CLOCK[:10]}}}\n"
+    assert held in text
+    file = tmp_path / "seeded.yaml"
+    file.write_text(text.replace(held, held + gained, 1), "utf-8")
+    return file
+
+
+def _recorded(user: User, said: list[bytes]) -> User:
+    """Keep every reply of the web services as it is."""
+    post = user.gateway.post
+
+    def recording(service: str, document: bytes, **options: Any) -> Any:
+        reply = post(service, document, **options)
+        said.append(reply.content)
+        return reply
+
+    user.gateway.post = recording  # type: ignore[method-assign]
+    return user
+
+
+def _play(dcc: Dcc, request_of: Build, credentials_of: Callable[..., str]) -> list[bytes]:
+    """Read, command, ask for local delivery, be refused, notify a Device, take a Device over; what was replied."""
+    said: list[bytes] = []
+    dcc.counters = CounterSource(lambda: 0, after=FIRST_COUNTER)
+    user, gaining = (_recorded(dcc.user(name), said) for name in (SUPPLIER, GAINING))
+    inventory = f"<sr:ReadInventory><sr:DeviceID>{ESME}</sr:DeviceID></sr:ReadInventory>"
+    codes = [
+        user.send(request_of("4.1.1", 1, READ, GSME)).code,
+        user.send(request_of("4.1.1", 2, READ, GSME)).code,
+        user.send(request_of("6.11", 4, SYNCHRONISE, GSME)).code,
+        user.send(request_of("8.2", 8, inventory, BROKER)).code,
+        user.send(request_of("12.2", 8, NOTIFY, BROKER)).code,
+        user.send(request_of("4.1.1", 1, READ, ESME)).code,
+    ]
+    taking = credentials_of("6.23", dcc, GAINING, mpxn=MPAN)
+    codes.append(gaining.send(request_of("6.23", 1, taking, ESME, GAINING)).code)
+    codes.append(gaining.send(request_of("6.11", 4, SYNCHRONISE, ESME, GAINING)).code)
+    assert codes == ["I0", "I0", "I0", "I0", "I99", "E4", "I0", "I0"]
+    _wait_for_the_new_device(dcc)
+    return said
+
+
+def _wait_for_the_new_device(dcc: Dcc) -> None:
+    """It is made when its record has travelled, and has its certificates when their requests have."""
+    deadline = monotonic() + 60
+    while True:
+        with contextlib.suppress(SdkError):
+            state = dcc.admin.device(NEW)["state"]
+            if isinstance(state, dict) and sum(name.startswith("certificate/") for name in state) == 2:
+                return
+        assert monotonic() < deadline, f"{NEW} has no certificates"
+        sleep(0.05)
+
+
+def _transcript(dcc: Dcc, said: list[bytes]) -> dict[str, list[str]]:
+    """Every document that went out, every Command, every certificate, every key and what the Devices hold."""
+    call: Callable[..., Any] = dcc.admin.call
+    listed = call("GET", "/admin/deliveries?limit=1000")["deliveries"]
+    serials = [one["serial"] for one in call("GET", "/admin/smki/certificates?limit=1000")["certificates"]]
+    assert dcc.state.keystore is not None
+    return {
+        "replies": [reply.decode() for reply in said],
+        "deliveries": sorted(call("GET", f"/admin/deliveries/{one['id']}")["document"] for one in listed),
+        "Commands": sorted(one["payload"] for one in call("GET", "/admin/gateway/commands?limit=1000")["commands"]),
+        "certificates": sorted(str(call("GET", f"/admin/smki/certificates/{serial}")) for serial in serials),
+        "keys of Users": [dcc.state.keystore.read_text("utf-8")],
+        "Devices": [str(dcc.admin.device(eui)) for eui in (ESME, GSME, NEW)],
+    }
+
+
+def test_two_runs_of_one_scenario_with_one_seed_are_the_same(
+    scenario: Path, request_of: Build, credentials_of: Callable[..., str]
+) -> None:
+    runs = []
+    for _ in range(2):
+        with running(("--seed", "7", "--clock", CLOCK, "--scenario", str(scenario))) as dcc:
+            runs.append(_transcript(dcc, _play(dcc, request_of, credentials_of)))
+    first, second = runs
+
+    for part, texts in first.items():
+        assert texts, part
+        assert [_digest(text) for text in texts] == [_digest(text) for text in second[part]], part
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
