@@ -108,3 +108,15 @@ def test_what_one_child_draws_does_not_change_another() -> None:
 
 def test_private_keys_are_of_the_p256_group() -> None:
     assert isinstance(Entropy(1).private_key().curve, ec.SECP256R1)
+
+
+def test_what_is_drawn_for_one_thing_does_not_depend_on_what_others_draw_meanwhile() -> None:
+    one, other = Entropy(7), Entropy(7)
+    other.octets(5)
+    other.stream("another").octets(5)
+
+    drawn = [one.stream("key").octets(16), one.stream("key").octets(16)]
+
+    assert [other.stream("key").octets(16) for _ in drawn] == drawn
+    assert drawn[0] != drawn[1]
+    assert Entropy().stream("key").octets(16) != Entropy().stream("key").octets(16)

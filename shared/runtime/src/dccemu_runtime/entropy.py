@@ -45,7 +45,10 @@ class Entropy:
         return child
 
     def stream(self, name: str) -> Entropy:
-        """The stream of one thing, going on where it was: what others draw meanwhile does not change it."""
+        """The stream of one thing, going on where it was: what others draw meanwhile does not change it.
+
+        It begins anew with the process: put the time into the name of what is drawn for again and must differ.
+        """
         if self._root is None:
             return self
         return self._streams.setdefault(name, self.child(name))

@@ -105,8 +105,8 @@ class Fleet:
         self._schedule(device, {**gone, **durable.stored})
 
     def new_key(self, device: SimulatedDevice) -> Callable[[], ec.EllipticCurvePrivateKey]:
-        """What draws the private keys of a Device."""
-        return self.entropy.stream(hyphened(device.facts.eui)).private_key
+        """What draws the private keys of a Device: other ones at other times, also after a start with the same seed."""
+        return lambda: self.entropy.stream(f"{device.facts.eui} {self.clock.now()}").private_key()
 
     def writes(self, device: SimulatedDevice, draft: Draft) -> list[Write]:
         """The rows of a draft."""

@@ -97,7 +97,7 @@ async def _make_authority(
     key = await smki.keys.create(name)
     policy = DEVICE_POLICY if role is None else ORGANISATION_POLICY
     policy = TEST_POLICY if hierarchy == TEST else policy
-    serial = draw_serial(smki.entropy.stream(f"serial {name}").octets)
+    serial = draw_serial(smki.entropy.stream(f"serial {name} {smki.now()}").octets)
     if root is None:
         content = profiles.root_content(
             name=authority_name(text, role), key=key, serial=serial, start=smki.now(), policy=policy

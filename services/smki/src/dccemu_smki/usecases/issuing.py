@@ -62,7 +62,7 @@ async def make(
         kind = one.request.kind
         if kind not in press:
             press[kind] = await open_press(smki, kind, hierarchy, at, status)
-        serial = draw_serial(smki.entropy.stream(f"serial {one.request.point.hex()}").octets)
+        serial = draw_serial(smki.entropy.stream(f"serial {one.request.point.hex()} {at}").octets)
         records.append(press[kind].strike(one, serial, version))
     if status is Status.PENDING:
         for record in records:

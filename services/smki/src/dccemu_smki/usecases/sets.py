@@ -62,7 +62,8 @@ async def issue_set(
         raise ProtocolError(
             NOT_ELIGIBLE, f"role {role} is not one of a User: 2, 3, 8, 127 or 136", source="SEC stage 4, 179"
         )
-    keys = [(piece, smki.entropy.stream(f"set {_source(eui, piece)}").private_key()) for piece in pieces_of(role)]
+    drawn = (smki.entropy.stream(f"{_source(eui, piece)} {smki.now()}") for piece in pieces_of(role))
+    keys = [(piece, source.private_key()) for piece, source in zip(pieces_of(role), drawn, strict=True)]
     requests = [
         csr.read(csr.build_organisation_csr(key, eui, piece.role, piece.usage, common_name)) for piece, key in keys
     ]
