@@ -27,11 +27,12 @@ from dccemu_runtime.timers import Timers
 
 from .adapters.batch_items import BatchItems
 from .adapters.batch_store import BatchStore
+from .adapters.certificate_rows import certificate_fact
 from .adapters.keystore import AuthorityKeys
 from .adapters.parties import Parties
 from .adapters.pkcs11_keys import Pkcs11Keys
 from .adapters.software_keys import SoftwareKeys, sealing_key_of_file, sealing_key_of_passphrase
-from .adapters.store import Store, certificate_fact
+from .adapters.store import Store
 from .entrypoints import admin, consumers, http, timers
 from .entrypoints.announcer import Announcer
 from .entrypoints.batch_worker import BatchWorker

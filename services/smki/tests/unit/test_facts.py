@@ -10,8 +10,8 @@ from dccemu_contracts.smki import CertificateFact
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Kind, Usage
 from dccemu_protocol.pki.profiles import NEVER_EXPIRES
+from dccemu_smki.adapters.certificate_rows import certificate_fact
 from dccemu_smki.adapters.device_facts import DeviceFacts
-from dccemu_smki.adapters.store import certificate_fact
 from dccemu_smki.domain.lifecycle import Status
 from dccemu_smki.domain.records import CertificateRecord, DeviceLot, DeviceMade
 

@@ -19,10 +19,11 @@ from dccemu_runtime.timers import Timers
 
 from ..adapters.batch_items import BatchItems
 from ..adapters.batch_store import BatchStore
+from ..adapters.certificate_rows import certificate_fact
 from ..adapters.keystore import AuthorityKeys
 from ..adapters.parties import Parties
 from ..adapters.software_keys import SoftwareKeys
-from ..adapters.store import Store, certificate_fact
+from ..adapters.store import Store
 from ..domain.records import Authority, CertificateRecord, DeviceLot, DeviceMade
 from ..settings import Settings
 

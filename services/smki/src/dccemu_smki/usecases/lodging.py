@@ -6,7 +6,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_protocol.pki import SmkiCertificate
 
-from ..adapters.store import record_of
+from ..adapters.certificate_rows import record_of
 from ..domain.lifecycle import Status
 from ..domain.records import key_digest, key_owner
 from .context import IMPORTED, Smki
