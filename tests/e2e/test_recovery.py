@@ -134,13 +134,18 @@ def test_way_1_the_owner_replaces_its_certificates_with_the_key_it_still_holds(
 
 @pytest.mark.checklist("B13")
 def test_way_2_the_subscribers_new_certificates_come_into_the_cells(own_suite: Dcc) -> None:
+    """Also where an earlier recovery could not reach the Device."""
     dcc, user = own_suite, own_suite.user(SUPPLIER)
     assert user.receiver is not None
     before = supplier_cells(dcc)
     wanted = skis(new_certificates(dcc))
     assert before != wanted
+    dcc.admin.call("PUT", f"/admin/devices/{ESME}", {"reachable": False})
+    recover(dcc, "acb")
+    reached(lambda: (status(dcc), outcome(dcc)), ("Recovery", ["undelivered"]))
+    dcc.admin.call("PUT", f"/admin/devices/{ESME}", {"reachable": True})
 
-    assert recover(dcc, "recovery") == "recovery 1: 1 Commands sent\n"
+    assert recover(dcc, "recovery") == "recovery 2: 1 Commands sent\n"
 
     reached(lambda: supplier_cells(dcc), wanted)
     user.receiver.wait_for(lambda answer: answer.alert_code == "N39", timeout=20)

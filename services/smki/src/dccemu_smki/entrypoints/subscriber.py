@@ -46,7 +46,7 @@ async def authenticate(smki: Smki, request: Request) -> Subscriber:
 
 
 async def check_established(smki: Smki) -> None:
-    """Nothing is issued to anybody before the DCC's own certificates are all there (checklist B8).
+    """No subscriber is served before the DCC's own certificates are all there (checklist B8).
 
     Raises
     ------
