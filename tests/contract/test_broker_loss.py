@@ -18,7 +18,7 @@ from dccemu_runtime.local.broker import LocalBroker
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.testing import Eventually, Opener
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(240)]
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 

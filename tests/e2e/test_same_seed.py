@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import asyncpg
 import pytest
 
+from dccemu_runtime.roles import drop
 from dccemu_sdk.counters import CounterSource
 from dccemu_sdk.errors import SdkError
 from dccemu_sdk.session import Dcc, running
@@ -25,6 +28,8 @@ BROKER = "90-B3-D5-1F-30-00-00-02"
 NEW = "00-DB-12-34-56-78-9F-01"
 MPAN = "1312345678111"
 CLOCK = "2026-03-02T09:30:00Z"
+SCHEMAS = ("gateway", "smki", "inventory", "cos_party", "sm_wan")
+TABLES = ("gateway.requests", "gateway.commands", "smki.certificates", "inventory.devices", "cos_party.keys")
 FIRST_COUNTER = 1_772_443_800_000
 READ = "<sr:ReadInstantaneousImportRegisters/>"
 SYNCHRONISE = (
@@ -116,15 +121,38 @@ def _transcript(dcc: Dcc, said: list[bytes]) -> dict[str, list[str]]:
     }
 
 
+@pytest.fixture
+def database(postgres_url: str) -> Iterator[str]:
+    """A PostgreSQL of one's own, for ``--database``; what the services make there is removed again."""
+    yield postgres_url
+
+    async def remove() -> None:
+        for schema in SCHEMAS:
+            await drop(postgres_url, schema)
+
+    asyncio.run(remove())
+
+
+async def _tables_with_rows(url: str) -> set[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        names = [name for name in TABLES if await connection.fetchval(f"SELECT EXISTS (SELECT 1 FROM {name})")]
+    finally:
+        await connection.close()
+    return set(names)
+
+
 def test_two_runs_of_one_scenario_with_one_seed_are_the_same(
-    scenario: Path, request_of: Build, credentials_of: Callable[..., str]
+    scenario: Path, database: str, request_of: Build, credentials_of: Callable[..., str]
 ) -> None:
+    """One keeps everything in a database of the suite's own, the other in one that it is given."""
     runs = []
-    for _ in range(2):
-        with running(("--seed", "7", "--clock", CLOCK, "--scenario", str(scenario))) as dcc:
+    for place in ((), ("--database", database)):
+        with running(("--seed", "7", "--clock", CLOCK, "--scenario", str(scenario), *place)) as dcc:
             runs.append(_transcript(dcc, _play(dcc, request_of, credentials_of)))
     first, second = runs
 
+    assert asyncio.run(_tables_with_rows(database)) == set(TABLES)
     for part, texts in first.items():
         assert texts, part
         assert [_digest(text) for text in texts] == [_digest(text) for text in second[part]], part
