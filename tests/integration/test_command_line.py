@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -53,7 +54,7 @@ def test_a_file_is_sent_as_a_user_and_its_refusal_is_explained(dccemu: Command, 
     sent = ("duis", "send", str(file), "--as", supplier)
     accepted = json.loads(dccemu(*sent))
     refused = json.loads(dccemu(*sent, "--device", "FF-FF-FF-FF-FF-FF-FF-F0", status=1))
-    dcc.admin.call("GET", f"/admin/journal/wait?request_id={refused['request_id']}")
+    httpx.get(f"{dcc.state.admin}/admin/journal/wait", params={"request_id": refused["request_id"]}, timeout=30)
     journal = [json.loads(line) for line in dccemu("journal", "--json", "--user", supplier).splitlines()]
     shown = dccemu("journal", refused["request_id"])
     [entry] = [one for one in journal if one["request_id"] == refused["request_id"]]
