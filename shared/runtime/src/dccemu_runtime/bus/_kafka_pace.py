@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer
 _HELD_MS = 250
 _QUIET_SECONDS = 1.0
 _LONGER = 5
+_QUIET_MS = 100
 
 
 def held_ms(wait_ms: int) -> int:
@@ -31,7 +32,7 @@ class Pace:
     def __init__(self, consumer: AIOKafkaConsumer, wait_ms: int) -> None:
         self._is_held = wait_ms >= _HELD_MS
         self._pause = self._shortest = wait_ms / 1000
-        self._longest = min(wait_ms * _LONGER, _HELD_MS) / 1000
+        self._longest = max(wait_ms, min(wait_ms * _LONGER, _QUIET_MS)) / 1000
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
         if not self._is_held:
