@@ -30,6 +30,11 @@ _BATCH_BYTES = 1024 * 1024
 Record = tuple[str, int, bytes, bytes, list[tuple[str, bytes]]]
 
 
+def _hear(future: asyncio.Future[RecordMetadata]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
 class Producer:
     """One producer over one set of connections; ``lost`` is set when one of them was lost."""
 
@@ -107,13 +112,13 @@ class Producer:
                 places.append((builder, builder.record_count() - 1))
             for place, builder in builders.items():
                 await submit(place, builder)
+            if sent:
+                await asyncio.wait(sent)
+            bases = [future.result() for future in sent]
         finally:
-            answers = await asyncio.gather(*sent, return_exceptions=True)
-        bases = []
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-            bases.append(answer)
+            # What was handed over may arrive, or fail, when nobody waits to hear it any more.
+            for future in sent:
+                future.add_done_callback(_hear)
         receipts = []
         for builder, number in places:
             base = bases[numbers[builder]]
