@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
 
 from dccemu_contracts.topics import SM_WAN_COMMANDS
 from dccemu_runtime.bus import BusUnavailable, Message
-from dccemu_runtime.bus._kafka_pace import Pace
 from dccemu_runtime.bus.kafka import KafkaBus
 from dccemu_runtime.local.broker import LocalBroker
 from dccemu_runtime.testing import Eventually
@@ -17,23 +18,24 @@ from dccemu_runtime.testing import Eventually
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
-def pauses_of(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that are made after fetches that found nothing, in seconds, as they are made."""
-    pauses: list[float] = []
-    fetch_and_pause = Pace._fetch_and_pause
+def waits_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How long the broker is asked to hold each fetch, in milliseconds, as they are sent."""
+    waits: list[int] = []
+    send = AIOKafkaClient.send
 
-    async def noted(self: Pace, *arguments: Any) -> Any:
-        pauses.append(self._pause)
-        return await fetch_and_pause(self, *arguments)
+    async def noted(self: AIOKafkaClient, node: int, request: Any, **options: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            waits.append(request._max_wait_ms)
+        return await send(self, node, request, **options)
 
-    monkeypatch.setattr(Pace, "_fetch_and_pause", noted)
-    return pauses
+    monkeypatch.setattr(AIOKafkaClient, "send", noted)
+    return waits
 
 
 async def test_looks_are_far_apart_while_nothing_comes(
     local_broker: LocalBroker, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = pauses_of(monkeypatch)
+    asked = waits_of(monkeypatch)
     bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=5, share="1/1", partitions=1)
     await bus.start()
     seen: list[str] = []
@@ -52,11 +54,11 @@ async def test_looks_are_far_apart_while_nothing_comes(
 
     await eventually(lambda: published(1), within=30)
     await eventually(lambda: seen == ["m1"], within=30)
-    assert 0.005 in asked
-    await eventually(lambda: asked[-1] == 0.025, within=30)
+    assert 5 in asked
+    await eventually(lambda: asked[-1] == 25, within=30)
 
     asked.clear()
     await eventually(lambda: published(2), within=30)
     await eventually(lambda: seen == ["m1", "m2"], within=30)
-    await eventually(lambda: 0.005 in asked, within=30)
+    await eventually(lambda: 5 in asked, within=30)
     await bus.stop()

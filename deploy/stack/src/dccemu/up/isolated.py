@@ -64,8 +64,6 @@ class Isolated:
                 # The local broker does not wake a waiting fetch: a short wait keeps the round trip short, and costs
                 # both ends a fetch each time it is over. Services off the way of a Command wait longer.
                 settings["bus_fetch_max_wait_ms"] = "5" if name in _ON_THE_WAY else "25"
-                # Its time for a fetch grows with the partitions asked for, and one reader has no use for more than one.
-                settings["bus_partitions"] = "1"
         self._choose_ports(options.host)
         self.supervisor = Supervisor()
         self._events: dict[str, dict[str, Any]] = {}

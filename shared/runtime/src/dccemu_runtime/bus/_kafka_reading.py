@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 from typing_extensions import override
 
 from . import REPLAY_BATCHES, Handler, Message
-from ._kafka_pace import Pace, held_ms
+from ._kafka_pace import Pace
 from ._kafka_parts import stop_quietly, whole
 
 log = structlog.get_logger(__name__)
@@ -151,7 +151,7 @@ class Reader(ABC):
             while not self._renewal.is_set():
                 self._note_progress(targets, handled)
                 records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
-                await pace.follow(bool(records))
+                pace.follow(bool(records))
                 if not records:
                     continue
                 await self._hand_over([record for part in records.values() for record in part])
@@ -218,7 +218,7 @@ class GroupReader(Reader):
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             rebalance_timeout_ms=6000,
-            fetch_max_wait_ms=held_ms(self._wait_ms),
+            fetch_max_wait_ms=self._wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             request_timeout_ms=10_000,
             retry_backoff_ms=50,
@@ -273,7 +273,7 @@ class Replay(Reader):
             client_id=self._connection.client,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=held_ms(self._wait_ms),
+            fetch_max_wait_ms=self._wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             request_timeout_ms=10_000,
             retry_backoff_ms=50,
