@@ -88,6 +88,8 @@ class Striker:
 _PASSING = frozenset(
     {"id", "at", "version", "status_at", "commissioned_on", "ski", "serial", "request_id", "opened_at"}
 )
+# Both ends of a join are answered, and their outcomes travel in no order: whichever is heard first moves the status.
+_EITHER = {f"SR 8.7.{number} answered": "SR 8.7.1 or 8.7.2 answered" for number in (1, 2)}
 _PASSING_TOO = frozenset({"due_at", "reported_at", "hashed_key", "hashed_tc_link_key", "extended_pan_id"})
 
 
@@ -151,6 +153,8 @@ def lasting(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {name: lasting(one) for name, one in value.items() if name not in _PASSING | _PASSING_TOO}
         return {**kept, "done_at": kept["done_at"] is not None} if "done_at" in kept else kept
+    if isinstance(value, str):
+        return _EITHER.get(value, value)
     return [lasting(one) for one in value] if isinstance(value, list) else value
 
 

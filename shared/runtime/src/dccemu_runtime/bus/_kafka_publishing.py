@@ -14,9 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.structs import RecordMetadata
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from . import BusUnavailable, Receipt
 from ._kafka_parts import whole
@@ -24,15 +22,8 @@ from ._kafka_parts import whole
 #: The largest message: a document of the largest body that a listener takes, twice as long in hexadecimal, and more.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-_BATCH_BYTES = 1024 * 1024
-
 #: Topic, partition, key, value, headers.
 Record = tuple[str, int, bytes, bytes, list[tuple[str, bytes]]]
-
-
-def _hear(future: asyncio.Future[RecordMetadata]) -> None:
-    if not future.cancelled():
-        future.exception()
 
 
 class Producer:
@@ -50,7 +41,6 @@ class Producer:
             linger_ms=0,
             request_timeout_ms=5000,
             retry_backoff_ms=50,
-            max_batch_size=_BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
         )
         whole(self._producer, self._producer.client)
@@ -88,41 +78,16 @@ class Producer:
             await asyncio.gather(sending, losing, return_exceptions=True)
 
     async def _send(self, records: Sequence[Record]) -> list[Receipt]:
-        """What goes to one partition goes in as few batches as will hold it, and each message's place follows."""
-        builders: dict[tuple[str, int], BatchBuilder] = {}
-        sent: list[asyncio.Future[RecordMetadata]] = []
-        places: list[tuple[BatchBuilder, int]] = []
-        numbers: dict[BatchBuilder, int] = {}
-
-        async def submit(place: tuple[str, int], builder: BatchBuilder) -> None:
-            numbers[builder] = len(sent)
-            sent.append(await self._producer.send_batch(builder, place[0], partition=place[1]))
-
-        try:
-            for topic, partition, key, value, headers in records:
-                place = (topic, partition)
-                if len(key) + len(value) > MAX_MESSAGE_BYTES:
-                    raise MessageSizeTooLargeError(f"{len(value)} octets for {topic}")
-                builder = builders.get(place)
-                if builder is None or builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                    if builder is not None:
-                        await submit(place, builder)
-                    builder = builders[place] = self._producer.create_batch()
-                    builder.append(timestamp=None, key=key, value=value, headers=headers)
-                places.append((builder, builder.record_count() - 1))
-            for place, builder in builders.items():
-                await submit(place, builder)
-            if sent:
-                await asyncio.wait(sent)
-            bases = [future.result() for future in sent]
-        finally:
-            # What was handed over may arrive, or fail, when nobody waits to hear it any more.
-            for future in sent:
-                future.add_done_callback(_hear)
-        receipts = []
-        for builder, number in places:
-            base = bases[numbers[builder]]
-            receipts.append(Receipt(base.topic, base.partition, base.offset + number))
+        sent = [
+            await self._producer.send(topic, value=value, key=key, partition=partition, headers=headers)
+            for topic, partition, key, value, headers in records
+        ]
+        places = await asyncio.gather(*sent, return_exceptions=True)
+        receipts: list[Receipt] = []
+        for place in places:
+            if isinstance(place, BaseException):
+                raise place
+            receipts.append(Receipt(place.topic, place.partition, place.offset))
         return receipts
 
     async def _ready(self, node_id: object, **options: Any) -> bool:
