@@ -173,7 +173,7 @@ class Load:
         queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         send = self._send_critical if self.plan.flow == "critical" else self._send
         window = asyncio.Semaphore(self.plan.in_flight)
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         workers = [asyncio.create_task(self._work(one, queue, send)) for one in connections]
         feeding = asyncio.create_task(self._feed(requests, queue, window, began))
         await feeding
@@ -193,6 +193,7 @@ class Load:
             "answered": len(times),
             "refused": dict(list(self.seen.refused.items())[:3]),
             "seconds": ended - began,
+            "own_us": 1e6 * (time.process_time() - used) / len(requests),
             "rate": len(times) / (ended - began) if times else 0.0,
             "p50_ms": 1000 * times[len(times) // 2] if times else None,
             "p99_ms": 1000 * times[min(len(times) - 1, int(len(times) * 0.99))] if times else None,
