@@ -46,6 +46,12 @@ def test_mac_example_of_a_command() -> None:
     assert crypto.encode_with_mac(replace(command, signature=None, mac=None), SECRET) == COMMAND
 
 
+def test_a_message_is_signed_and_encoded_at_once() -> None:
+    unsigned = message(supplementary_party=SUPPLIER, supplementary_counter=7)
+
+    assert crypto.encode_signed(unsigned, KEYS[0]) == encode(crypto.sign(unsigned, KEYS[0]))
+
+
 def test_signature_covers_from_transaction_id_to_payload() -> None:
     covered = signed_part(decode(PRE_COMMAND))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +103,30 @@ def test_broker_names_the_unknown_party_and_its_counter() -> None:
 @given(messages())
 def test_what_is_encoded_decodes_to_the_same(message: GbcsMessage) -> None:
     assert decode(encode(message)) == message
+
+
+@given(messages(), st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=2))
+def test_what_is_read_has_one_encoding(message: GbcsMessage, changes: list[tuple[int, int]]) -> None:
+    octets = bytearray(encode(message))
+    for at, octet in changes:
+        octets[at % len(octets)] = octet
+    try:
+        read = decode(bytes(octets))
+    except GbcsError:
+        return
+
+    assert encode(replace(read)) == encode(read) == octets
+
+
+def test_a_message_that_is_changed_is_encoded_anew() -> None:
+    read = decode(NON_CRITICAL)
+
+    changed = replace(read, counter=1001, target=SUPPLIER)
+
+    assert decode(encode(changed)) == changed
+    assert encode(changed) == encode(
+        GbcsMessage(CRA.COMMAND, 1001, SUPPLIER, SUPPLIER, read.other, read.payload, b"", b"", read.mac)
+    )
 
 
 @pytest.mark.parametrize("octets", [NON_CRITICAL, PRE_COMMAND + b"\x00", FOR_UNKNOWN_PARTY])

@@ -110,3 +110,39 @@ def test_instants_beyond_32_bits_of_seconds_are_refused(at: datetime) -> None:
 def test_naive_instants_are_refused() -> None:
     with pytest.raises(GbcsError):
         times.date_time_octets(datetime(2020, 1, 1))  # noqa: DTZ001
+
+
+@given(
+    st.binary(min_size=12, max_size=12)
+    | st.tuples(st.integers(1, 9999), st.integers(0, 13), st.integers(0, 32)).map(
+        lambda date: date[0].to_bytes(2, "big") + bytes((date[1], date[2], 0xFF, 12, 30, 0, 0, 0x80, 0, 0xFF))
+    )
+)
+def test_an_instant_is_what_its_date_and_time_say(octets: bytes) -> None:
+    try:
+        value = times.decode_date_time(octets)
+    except GbcsError:
+        assert octets == times.NOW or refuses(octets)
+        return
+    parts = [value.date.year, value.date.month, value.date.day, value.time.hour, value.time.minute, value.time.second]
+    found = times.instant(octets)
+
+    if found is not None:
+        offset = 0 if value.deviation == times.UNSPECIFIED_DEVIATION else value.deviation
+        assert found == datetime(*parts, tzinfo=UTC) + timedelta(minutes=offset)
+    else:
+        assert None in parts or not is_date(parts)
+
+
+def refuses(octets: bytes) -> bool:
+    with pytest.raises(GbcsError):
+        times.instant(octets)
+    return True
+
+
+def is_date(parts: list[int]) -> bool:
+    try:
+        datetime(*parts, tzinfo=UTC)
+    except ValueError:
+        return False
+    return True

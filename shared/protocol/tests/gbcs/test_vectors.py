@@ -30,7 +30,7 @@ class Vector(Protocol):
 
 def test_every_message_re_encodes_to_the_same_octets(gbcs_vectors: tuple[Vector, ...]) -> None:
     for one in gbcs_vectors:
-        assert encode(decode(one.octets)) == one.octets, one.name
+        assert encode(replace(decode(one.octets))) == one.octets, one.name
 
 
 def test_every_payload_re_encodes_to_the_same_octets(gbcs_vectors: tuple[Vector, ...]) -> None:

@@ -431,3 +431,17 @@ def test_the_data_file_names_every_message_code_once_with_roles_and_devices():
         assert entry.roles, entry
         assert entry.devices, entry
         assert entry.protocol in ("DLMS", "GBZ", "DER")
+
+
+def test_a_value_that_is_already_stored_is_no_change() -> None:
+    draft = Draft({"clock/status": 0, "flag": True, "text": "ab"})
+    for name, value in (("clock/status", 0), ("flag", True), ("text", "ab")):
+        draft.put(name, value)
+    assert draft.changes == {}
+
+    draft.put("flag", 1)
+    draft.put("clock/status", 2)
+    draft.put("clock/status", 0)
+
+    assert draft.changes == {"flag": 1, "clock/status": 0}
+    assert draft.get("clock/status") == 0

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 import asyncpg
+from pydantic_core import to_json
 
 from dccemu_contracts.wan import DeviceCommand
 from dccemu_protocol.gbcs.respond import DeviceFacts, Value
@@ -116,4 +117,4 @@ def _change(eui: str, name: str, value: Value) -> Write:
     is_key = name.startswith(_KEY_NAMES)
     if value is None:
         return Write(_DROP_KEY if is_key else _DROP_VALUE, (eui, name))
-    return Write(_PUT_KEY if is_key else _PUT_VALUE, (eui, name, json.dumps(value)))
+    return Write(_PUT_KEY if is_key else _PUT_VALUE, (eui, name, to_json(value).decode()))

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs import crypto
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage
 from dccemu_protocol.gbcs.respond import DeviceFacts, Draft, MessageRules, rules_of
-from dccemu_protocol.gbcs.respond.keys import cell_key, own_key
+from dccemu_protocol.gbcs.respond.keys import USAGES, cell_key, cell_name, own_key
 
 from .findings import Finding, Refused
 
 BROKER = 4
 NO_AUTHORITY, AUTHENTICATION_FAILURE = 0x8F30, 0x8F3D
-_ANY_ROLE = (2, 3, 4, 5, 6, 8, 1)
+_ANY_ROLE = frozenset((2, 3, 4, 5, 6, 8, 1))
+_CRA_NAMES = {cra: cra.name.title() for cra in CRA}
 # Message codes whose Commands carry a counter of the credentials purpose, and those that have a cache of their own.
 _CREDENTIALS = frozenset((*range(0x0100, 0x010A), 0x0125, 0x0126))
 _TOP_UP = frozenset((0x0007, 0x0097))
@@ -46,22 +48,12 @@ def admit(facts: DeviceFacts, state: Draft, command: GbcsMessage, findings: list
     Refused
         At the first check that fails.
     """
-
-    def check(rule: str, test: Callable[[], object], expected: str, got: str, alert: int | None = None) -> None:
-        try:
-            passed = bool(test())
-            seen = got
-        except (ProtocolError, LookupError) as error:
-            passed, seen = False, str(error)
-        findings.append(Finding(rule, passed, expected, seen))
-        if not passed:
-            raise Refused(findings[-1], alert=alert)
-
-    check("IS_COMMAND", lambda: command.cra is CRA.COMMAND, "a Command", command.cra.name.title())
-    check("TARGET", lambda: command.target.octets == facts.octets, facts.eui, command.target.hex)
+    _check(findings, "IS_COMMAND", command.cra is CRA.COMMAND, "a Command", _CRA_NAMES[command.cra])
+    target = command.target
+    _check(findings, "TARGET", target.octets == facts.octets, facts.eui, target.hex)
     rules = rules_of(command.message_code)
     if rules is None or facts.type not in rules.devices:
-        _check_mac(state, command, check)
+        _check_mac(state, command, findings)
         findings.append(Finding("USE_CASE", False, f"a use case of {facts.type}", f"{command.message_code:04x}"))
         raise Refused(findings[-1])
     findings.append(Finding("USE_CASE", True, f"a use case of {facts.type}", rules.use_cases[0]))
@@ -70,54 +62,61 @@ def admit(facts: DeviceFacts, state: Draft, command: GbcsMessage, findings: list
     if protection == "by-originator":
         protection = "mac" if role == BROKER else "signature"
     if "mac" in protection:
-        _check_mac(state, command, check)
-    check("AUTHORITY", lambda: role is not None, _roles(rules), command.originator.hex, NO_AUTHORITY)
+        _check_mac(state, command, findings)
+    _check(findings, "AUTHORITY", role is not None, _named(rules.roles), command.originator.hex, NO_AUTHORITY)
     assert role is not None
     if "signature" in protection:
-        check(
-            "SIGNATURE",
-            lambda: _is_signed(state, command, role),
-            f"made by role {role}",
-            "verified",
-            AUTHENTICATION_FAILURE,
-        )
+        _check_proof(findings, "SIGNATURE", f"made by role {role}", lambda: _verify_signature(state, command, role))
     counter = counter_name(rules, role)
     if counter is not None:
         last = state.integer(counter, -1)
-        check("COUNTER", lambda: command.counter > last, f"more than {last}", str(command.counter))
+        _check(findings, "COUNTER", command.counter > last, f"more than {last}", str(command.counter))
         return Admitted(rules, role, (counter, command.counter))
     return Admitted(rules, role, None)
 
 
-def _check_mac(
-    state: Draft, command: GbcsMessage, check: Callable[[str, Callable[[], object], str, str, int | None], None]
-) -> None:
-    def verify() -> bool:
-        public = cell_key(state, BROKER, "keyAgreement")
-        crypto.verify_mac(command, crypto.shared_secret(own_key(state, "keyAgreement"), public))
-        return True
-
-    check("MAC", verify, "made by the broker of the cell", "verified", AUTHENTICATION_FAILURE)
+def _check(findings: list[Finding], rule: str, passed: bool, expected: str, got: str, alert: int | None = None) -> None:
+    finding = Finding(rule, passed, expected, got)
+    findings.append(finding)
+    if not passed:
+        raise Refused(finding, alert=alert)
 
 
-def _is_signed(state: Draft, command: GbcsMessage, role: int) -> bool:
+def _check_mac(state: Draft, command: GbcsMessage, findings: list[Finding]) -> None:
+    _check_proof(findings, "MAC", "made by the broker of the cell", lambda: _verify_mac(state, command))
+
+
+def _check_proof(findings: list[Finding], rule: str, expected: str, verify: Callable[[], None]) -> None:
+    try:
+        verify()
+    except (ProtocolError, LookupError) as error:
+        _check(findings, rule, False, expected, str(error), AUTHENTICATION_FAILURE)
+    else:
+        findings.append(Finding(rule, True, expected, "verified"))
+
+
+def _verify_mac(state: Draft, command: GbcsMessage) -> None:
+    public = cell_key(state, BROKER, "keyAgreement")
+    crypto.verify_mac(command, crypto.shared_secret(own_key(state, "keyAgreement"), public))
+
+
+def _verify_signature(state: Draft, command: GbcsMessage, role: int) -> None:
     crypto.verify_signature(command, cell_key(state, role, "digitalSignature"))
-    return True
 
 
 def role_of(state: Draft, command: GbcsMessage, allowed: frozenset[int]) -> int | None:
     """The role among ``allowed`` in whose cells the originator is found."""
     originator = command.originator.hex
-    for role in sorted(allowed):
-        for usage in ("digitalSignature", "keyAgreement"):
-            if state.record(f"cell/{role}/{usage}/0").get("eui") == originator:
+    for role in _in_order(allowed):
+        for usage in USAGES:
+            if state.look(cell_name(role, usage)).get("eui") == originator:
                 return role
     return None
 
 
 def any_role_of(state: Draft, command: GbcsMessage) -> int | None:
     """The role of a known originator, whatever it may use."""
-    return role_of(state, command, frozenset(_ANY_ROLE))
+    return role_of(state, command, _ANY_ROLE)
 
 
 def counter_name(rules: MessageRules, role: int) -> str | None:
@@ -135,5 +134,11 @@ def counter_name(rules: MessageRules, role: int) -> str | None:
     return f"counter/{role}/critical"
 
 
-def _roles(rules: MessageRules) -> str:
-    return "a party of role " + ", ".join(str(role) for role in sorted(rules.roles))
+@lru_cache(maxsize=256)
+def _in_order(roles: frozenset[int]) -> tuple[int, ...]:
+    return tuple(sorted(roles))
+
+
+@lru_cache(maxsize=256)
+def _named(roles: frozenset[int]) -> str:
+    return "a party of role " + ", ".join(str(role) for role in _in_order(roles))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -50,11 +51,13 @@ def facts_of(scenario: Scenario, device: ScenarioDevice, now: datetime, *, dated
     )
 
 
+@lru_cache(maxsize=65536)
 def plain(eui: str) -> str:
     """Hexadecimal without hyphens, lower case."""
     return eui.replace("-", "").lower()
 
 
+@lru_cache(maxsize=65536)
 def hyphened(eui: str) -> str:
     """The DUIS form."""
     return bytes.fromhex(eui).hex("-").upper()

@@ -8,8 +8,7 @@ worker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -73,8 +72,7 @@ class Fleet:
         """The hub that serves a Device, ``None`` for a hub."""
         return self._devices.get(device.facts.hub) if device.facts.hub else None
 
-    @asynccontextmanager
-    async def working(self, eui: str) -> AsyncIterator[None]:
+    def working(self, eui: str) -> _Working:
         """Hold a Device while it is worked on.
 
         When the work fails, what was committed is not known: the Device is read again before it is next worked on.
@@ -82,20 +80,16 @@ class Fleet:
         lock = self._locks.get(eui)
         if lock is None:
             lock = self._locks[eui] = asyncio.Lock()
-        async with lock:
-            if eui in self._doubtful:
-                await self._read_again(eui)
-            try:
-                yield
-            except BaseException:
-                self.doubt(eui)
-                raise
+        return _Working(self, eui, lock)
 
     def doubt(self, eui: str) -> None:
         """What is in memory may not be what is durable."""
         self._doubtful.add(eui)
 
-    async def _read_again(self, eui: str) -> None:
+    async def settle(self, eui: str) -> None:
+        """Read a doubtful Device again; call it with the Device's lock held."""
+        if eui not in self._doubtful:
+            return
         device, durable = self._devices.get(eui), await self.store.load_one(eui)
         self._doubtful.discard(eui)
         if device is None or durable is None:
@@ -144,6 +138,8 @@ class Fleet:
 
     def alerts(self, device: SimulatedDevice, payloads: Sequence[bytes], at: datetime) -> list[Write]:
         """The outbox rows of Alerts; a Device that cannot be reached cannot make itself heard either: none."""
+        if not payloads:
+            return []
         hub = self.hub_of(device)
         if not device.behaviour.reachable or (hub is not None and not hub.behaviour.reachable):
             return []
@@ -159,3 +155,27 @@ class Fleet:
                 payload=payload.hex(),
             )
         )
+
+
+class _Working:
+    """The time a Device is held: its lock, and doubt when the work fails."""
+
+    __slots__ = ("_eui", "_fleet", "_lock")
+
+    def __init__(self, fleet: Fleet, eui: str, lock: asyncio.Lock) -> None:
+        self._fleet = fleet
+        self._eui = eui
+        self._lock = lock
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+        try:
+            await self._fleet.settle(self._eui)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is not None:
+            self._fleet.doubt(self._eui)
+        self._lock.release()

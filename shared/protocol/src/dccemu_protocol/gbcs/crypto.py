@@ -107,9 +107,19 @@ def derive_key(secret: bytes, originator: Eui64, use: int, counter: int, recipie
 
 def sign(message: GbcsMessage, private_key: ec.EllipticCurvePrivateKey, deterministic: bool = True) -> GbcsMessage:
     """The message with its ECDSA signature r || s; a MAC there was is dropped, for it covered the old signature."""
-    signature = private_key.sign(signed_part(message), _DETERMINISTIC if deterministic else _RANDOM)
-    r, s = decode_dss_signature(signature)
-    return replace(message, signature=r.to_bytes(32, "big") + s.to_bytes(32, "big"), mac=None)
+    how = _DETERMINISTIC if deterministic else _RANDOM
+    return replace(message, signature=_signature_of(signed_part(message), private_key, how), mac=None)
+
+
+def encode_signed(message: GbcsMessage, private_key: ec.EllipticCurvePrivateKey) -> bytes:
+    """``encode(sign(message, private_key))``, encoding once."""
+    signed = signed_part(message)
+    return b"".join((b"\xdf", signed, b"\x40", _signature_of(signed, private_key, _DETERMINISTIC)))
+
+
+def _signature_of(signed: bytes, private_key: ec.EllipticCurvePrivateKey, how: ec.ECDSA) -> bytes:
+    r, s = decode_dss_signature(private_key.sign(signed, how))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def verify_signature(message: GbcsMessage, public_key: ec.EllipticCurvePublicKey) -> None:

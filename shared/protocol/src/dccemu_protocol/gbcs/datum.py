@@ -224,9 +224,11 @@ def decode(data: bytes) -> Datum:
 def read(cursor: Cursor, depth: int = 0) -> Datum:
     """Read one datum from the front of a cursor."""
     at = cursor.at
-    reader = _READ.get(cursor.u8())
+    tag = cursor.data[at] if at < cursor.end else cursor.peek()
+    reader = _READ.get(tag)
     if reader is None:
-        raise GbcsError(BAD_TAG, f"{cursor.data[at]:02x} is not a DLMS data type in use", at)
+        raise GbcsError(BAD_TAG, f"{tag:02x} is not a DLMS data type in use", at)
+    cursor.at = at + 1
     return reader(cursor, depth)
 
 
@@ -372,11 +374,10 @@ def _read_null(cursor: Cursor, depth: int) -> Datum:
 
 def _elements_reader(kind: Callable[[tuple[Datum, ...]], Datum]) -> _Reader:
     def read_elements(cursor: Cursor, depth: int) -> Datum:
-        at = cursor.at
         if depth >= MAX_DEPTH:
-            raise GbcsError(TOO_DEEP, f"data are nested deeper than {MAX_DEPTH}", at)
+            raise GbcsError(TOO_DEEP, f"data are nested deeper than {MAX_DEPTH}", cursor.at)
         count = cursor.length()
-        if count > cursor.left:
+        if count > cursor.end - cursor.at:
             cursor.need(count)
         depth += 1
         return kind(tuple([read(cursor, depth) for _ in range(count)]))
@@ -408,7 +409,7 @@ def _read_bits(cursor: Cursor, depth: int) -> Datum:
 
 
 def _read_octets(cursor: Cursor, depth: int) -> Datum:
-    return OctetString(cursor.take(cursor.length()))
+    return OctetString(cursor.counted())
 
 
 def _text_reader(kind: Callable[[str], Datum], encoding: str) -> _Reader:
@@ -424,11 +425,12 @@ def _text_reader(kind: Callable[[str], Datum], encoding: str) -> _Reader:
 
 
 def _number_reader(kind: Callable[[int], Datum], width: int, signed: bool) -> _Reader:
-    value_of = lru_cache(maxsize=_REMEMBERED)(kind)
+    @lru_cache(maxsize=_REMEMBERED)
+    def value_of(octets: bytes) -> Datum:
+        return kind(int.from_bytes(octets, "big", signed=signed))
 
     def read_number(cursor: Cursor, depth: int) -> Datum:
-        at = cursor.need(width)
-        return value_of(int.from_bytes(cursor.data[at : at + width], "big", signed=signed))
+        return value_of(cursor.take(width))
 
     return read_number
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from struct import Struct
 
 from .datum import Datum, encode_into, read
 from .errors import BAD_TAG, BAD_VALUE, GbcsError
@@ -59,6 +61,10 @@ class AccessResult:
 
     operation: Operation
     result: int
+
+
+access_result = lru_cache(maxsize=1024)(AccessResult)
+"""An access result; the same few come again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +135,12 @@ def _encode_request(request: AccessRequest) -> bytes:
         out += one.class_id.to_bytes(2, "big")
         out += one.obis
         out.append(one.member)
-        if (one.selection is not None) != (one.operation == Operation.GET_WITH_SELECTION):
+        selection = one.selection
+        if (selection is not None) != (one.operation == _SELECTIVE):
             raise GbcsError(BAD_VALUE, "selective access and its parameters go together")
-        if one.selection is not None:
-            out.append(one.selection.selector)
-            encode_into(out, one.selection.parameters)
+        if selection is not None:
+            out.append(selection.selector)
+            encode_into(out, selection.parameters)
     out += count
     for datum in data:
         encode_into(out, datum)
@@ -187,12 +194,18 @@ def _read_request(cursor: Cursor, invoke: int) -> AccessRequest:
 
 def _read_specification(cursor: Cursor) -> Specification:
     operation = _operation(cursor, _OPERATIONS)
-    class_id = cursor.unsigned(2)
-    obis = cursor.take(6)
-    member = cursor.u8()
-    if operation is not Operation.GET_WITH_SELECTION:
-        return Specification(operation, class_id, obis, member)
+    octets = cursor.take(9)
+    if operation is not _SELECTIVE:
+        return _plain(operation, octets)
+    class_id, obis, member = _PLACE.unpack(octets)
     return Specification(operation, class_id, obis, member, Selection(cursor.u8(), read(cursor)))
+
+
+@lru_cache(maxsize=4096)
+def _plain(operation: int, octets: bytes) -> Specification:
+    """The same members are asked for again and again."""
+    class_id, obis, member = _PLACE.unpack(octets)
+    return Specification(_OPERATIONS[operation], class_id, obis, member)
 
 
 def _read_response(cursor: Cursor, invoke: int) -> AccessResponse:
@@ -202,10 +215,12 @@ def _read_response(cursor: Cursor, invoke: int) -> AccessResponse:
     count = _count(cursor)
     if count != len(data):
         raise GbcsError(BAD_VALUE, f"{count} results have {len(data)} data", at)
-    results = tuple([AccessResult(_operation(cursor, _ANSWERED), cursor.u8()) for _ in range(count)])
+    results = tuple([access_result(_operation(cursor, _ANSWERED), cursor.u8()) for _ in range(count)])
     return AccessResponse(invoke, data, results)
 
 
+_PLACE = Struct(">H6sB")
+_SELECTIVE = Operation.GET_WITH_SELECTION
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _ANSWERED = {value: operation for value, operation in _OPERATIONS.items() if value < 4}
 

@@ -16,7 +16,7 @@ its counter, and either the supplementary originator counter (Responses) or the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from struct import Struct
@@ -59,12 +59,16 @@ class OtherInformation:
     certificate: bytes | None = None
 
 
+_code_alone = lru_cache(maxsize=1024)(OtherInformation)
+
+
 @dataclass(frozen=True, slots=True)
 class GbcsMessage:
     """A whole GBCS message.
 
     ``date_time`` is empty or 12 octets; ``signature`` is ``None`` in a Pre-Command (no signature field), empty for a
-    message that is not signed, else 64 octets r || s; ``mac`` is ``None`` when there is no MAC layer.
+    message that is not signed, else 64 octets r || s; ``mac`` is ``None`` when there is no MAC layer. A message that
+    was read remembers in ``signed`` the octets that a signature covers.
     """
 
     cra: CRA
@@ -76,6 +80,7 @@ class GbcsMessage:
     date_time: bytes = b""
     signature: bytes | None = None
     mac: bytes | None = None
+    signed: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def message_code(self) -> int:
@@ -128,6 +133,8 @@ def encode_grouping(message: GbcsMessage) -> bytes:
 
 def signed_part(message: GbcsMessage) -> bytes:
     """From the octet after DF to the last octet of the payload: what a signature covers (gbcs.md section 4.1)."""
+    if message.signed is not None:
+        return message.signed
     date_time = message.date_time
     if len(date_time) not in (0, 12):
         raise GbcsError(BAD_LENGTH, f"a date-time has 0 or 12 octets, not {len(date_time)}")
@@ -198,6 +205,7 @@ def _decode_ciphering(cursor: Cursor) -> GbcsMessage:
 
 
 def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
+    start = cursor.at
     cra, counter, originator, target = _decode_parties(cursor)
     at = cursor.at
     width = cursor.u8()
@@ -206,6 +214,7 @@ def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
     date_time = cursor.take(width)
     other = _decode_other(cursor.part(cursor.length()))
     payload = cursor.counted()
+    signed = cursor.data[start + 1 : cursor.at]
     signature: bytes | None = None
     if mac is not None or cursor.left:
         at = cursor.at
@@ -213,7 +222,9 @@ def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
         if width not in (0, SIGNATURE_LENGTH):
             raise GbcsError(BAD_LENGTH, f"a signature has 0 or 64 octets, not {width}", at)
         signature = cursor.take(width)
-    return GbcsMessage(cra, counter, originator, target, other, payload, date_time, signature, mac)
+    message = GbcsMessage(cra, counter, originator, target, other, payload, date_time, signature, mac)
+    object.__setattr__(message, "signed", signed)  # every field has one encoding: these are the octets encode gives
+    return message
 
 
 def _decode_parties(cursor: Cursor) -> tuple[CRA, int, Eui64, Eui64]:
@@ -242,7 +253,7 @@ def _decode_parties(cursor: Cursor) -> tuple[CRA, int, Eui64, Eui64]:
 def _decode_other(cursor: Cursor) -> OtherInformation:
     code = cursor.unsigned(2)
     if not cursor.left:
-        return OtherInformation(code)
+        return _code_alone(code)
     party = _entity(cursor.take(8))
     if not cursor.left:
         return OtherInformation(code, party)

@@ -48,8 +48,12 @@ class Cursor:
 
     def take(self, count: int) -> bytes:
         """The next ``count`` octets."""
-        at = self.need(count)
-        return self.data[at : at + count]
+        at = self.at
+        end = at + count
+        if end > self.end:
+            self.need(count)
+        self.at = end
+        return self.data[at:end]
 
     def peek(self) -> int:
         """The next octet, not stepped over."""
@@ -85,9 +89,10 @@ class Cursor:
     def length(self) -> int:
         """A length or count in its shortest form."""
         at = self.at
-        first = self.u8()
-        if first < 0x80:
+        if at < self.end and (first := self.data[at]) < 0x80:
+            self.at = at + 1
             return first
+        first = self.u8()
         width = first & 0x7F
         if not 1 <= width <= 4:
             raise GbcsError(BAD_LENGTH, f"{first:02x} does not start a length", at)
@@ -98,6 +103,10 @@ class Cursor:
 
     def counted(self) -> bytes:
         """A length and that many octets."""
+        begin = self.at + 1
+        if begin <= self.end and (length := self.data[begin - 1]) < 0x80 and (end := begin + length) <= self.end:
+            self.at = end
+            return self.data[begin:end]
         return self.take(self.length())
 
     def part(self, length: int) -> Cursor:

@@ -6,8 +6,10 @@ or no value). GBCS writes hundredths 00, day of week FF, deviation 8000 and cloc
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from struct import Struct
 
 from .errors import BAD_LENGTH, BAD_VALUE, OUT_OF_RANGE, GbcsError
 
@@ -22,7 +24,7 @@ NOW = bytes.fromhex("0000000000000000008000ff")
 NEVER = bytes.fromhex("ffffffffffffffffff8000ff")
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
+_PARTS = Struct(">H7BhB")
 SECONDS_NOW = 0
 SECONDS_NEVER = 0xFFFFFFFF
 
@@ -157,22 +159,22 @@ def date_time_octets(at: datetime, status: int = UNSPECIFIED_STATUS) -> bytes:
 
 def instant(data: bytes) -> datetime | None:
     """The instant a fully specified date-time stands for, else ``None`` (``NOW``, ``NEVER``, wild cards)."""
-    if data == NOW:
-        return None
-    value = decode_date_time(data)
+    _expect(data, 12, "date-time")
+    year, month, day, weekday, hour, minute, second, hundredths, deviation, _ = _PARTS.unpack(data)
+    if weekday == 0xFF and not hundredths and deviation == UNSPECIFIED_DEVIATION:  # the form that GBCS writes
+        with suppress(ValueError):
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return None if data == NOW else _instant_of(decode_date_time(data))
+
+
+def _instant_of(value: CosemDateTime) -> datetime | None:
     date, time = value.date, value.time
-    if None in (date.year, date.month, date.day, time.hour, time.minute, time.second):
+    year, month, day = date.year, date.month, date.day
+    hour, minute, second = time.hour, time.minute, time.second
+    if year is None or month is None or day is None or hour is None or minute is None or second is None:
         return None
     try:
-        at = datetime(
-            date.year or 0,
-            date.month or 0,
-            date.day or 0,
-            time.hour or 0,
-            time.minute or 0,
-            time.second or 0,
-            tzinfo=UTC,
-        )
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     return at if value.deviation == UNSPECIFIED_DEVIATION else at + timedelta(minutes=value.deviation)
@@ -180,7 +182,8 @@ def instant(data: bytes) -> datetime | None:
 
 def seconds_since_2000(at: datetime) -> int:
     """Seconds since 2000-01-01T00:00:00Z as 32 bits."""
-    seconds = (_utc(at) - EPOCH) // _SECOND
+    since = _utc(at) - EPOCH
+    seconds = since.days * 86_400 + since.seconds
     if not 0 <= seconds < SECONDS_NEVER:
         raise GbcsError(OUT_OF_RANGE, f"{at} is not within 32 bits of seconds since 2000")
     return seconds
@@ -188,10 +191,10 @@ def seconds_since_2000(at: datetime) -> int:
 
 def from_seconds(seconds: int) -> datetime:
     """The instant of a number of seconds since 2000."""
-    return EPOCH + seconds * _SECOND
+    return EPOCH + timedelta(seconds=seconds)
 
 
 def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise GbcsError(BAD_VALUE, f"{at} has no time zone")
-    return at.astimezone(UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)

@@ -8,7 +8,7 @@ from ...identifiers import Eui64
 from .. import crypto, der, dlms, gbz, times
 from .. import datum as d
 from .. import der_types as t
-from ..envelope import CRA, GbcsMessage, OtherInformation, encode
+from ..envelope import CRA, GbcsMessage, OtherInformation
 from .keys import cell_key, cell_name, own_key
 from .occasion import AlertOrder, Content, Sealing, device_time, next_counter
 from .state import DeviceFacts, Draft
@@ -71,7 +71,7 @@ def alert(facts: DeviceFacts, state: Draft, order: AlertOrder, at: datetime) -> 
     if code in _WITH_MAC:
         public = cell_key(state, role, "keyAgreement")
         return crypto.encode_with_mac(message, crypto.shared_secret(own_key(state, "keyAgreement"), public))
-    return encode(crypto.sign(message, own_key(state, "digitalSignature")))
+    return crypto.encode_signed(message, own_key(state, "digitalSignature"))
 
 
 def _content(

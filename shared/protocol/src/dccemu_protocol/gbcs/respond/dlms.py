@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .. import datum as d
 from .. import dlms, times
@@ -19,6 +20,7 @@ from .rules import TYPE_NAMES, Member, rules
 
 SUCCESS, OBJECT_UNDEFINED, TYPE_UNMATCHED, SCOPE_VIOLATED, OTHER_REASON = 0, 4, 12, 13, 250
 READ_WRITE_DENIED, OBJECT_UNAVAILABLE, TEMPORARY_FAILURE = 3, 11, 2
+_GET, _ACTION, _SELECTIVE = dlms.Operation.GET, dlms.Operation.ACTION, dlms.Operation.GET_WITH_SELECTION
 
 
 class ItemRefused(Exception):
@@ -59,7 +61,7 @@ def _item(
     occasion: Occasion, item: dlms.Specification, value: d.Datum, done: _Done, times: list[tuple[Member, bytes]]
 ) -> None:
     kind = item.operation
-    answered = dlms.Operation.GET if kind is dlms.Operation.GET_WITH_SELECTION else kind
+    answered = _GET if kind is _SELECTIVE else kind
     outcome: d.Datum = d.NULL
     result = OTHER_REASON if done.failed else SUCCESS
     if not done.failed:
@@ -70,7 +72,7 @@ def _item(
         except GbcsError:
             result, done.failed = TYPE_UNMATCHED, True
     done.data.append(outcome)
-    done.results.append(dlms.AccessResult(answered, result))
+    done.results.append(dlms.access_result(answered, result))
 
 
 def _perform(
@@ -80,19 +82,17 @@ def _perform(
     failures = occasion.state.get("failures")
     if isinstance(failures, dict) and isinstance(forced := failures.get(str(member)), int):
         raise ItemRefused(forced)
-    match item.operation:
-        case dlms.Operation.GET:
-            return get(occasion, member)
-        case dlms.Operation.GET_WITH_SELECTION:
-            begin, end = _range(item.selection)
-            return get(occasion, member, begin, end)
-        case dlms.Operation.SET:
-            put(occasion, member, value)
-            if member in rules().activations and isinstance(value, d.OctetString):
-                times.append((member, value.value))
-            return d.NULL
-        case dlms.Operation.ACTION:
-            return _act(occasion, member, value)
+    kind = item.operation
+    if kind is _GET:
+        return get(occasion, member)
+    if kind is _SELECTIVE:
+        return get(occasion, member, *_range(item.selection))
+    if kind is _ACTION:
+        return _act(occasion, member, value)
+    put(occasion, member, value)
+    if member in rules().activations and isinstance(value, d.OctetString):
+        times.append((member, value.value))
+    return d.NULL
 
 
 def get(occasion: Occasion, member: Member, begin: int = 0, end: int = 2**32 - 1) -> d.Datum:
@@ -103,7 +103,7 @@ def get(occasion: Occasion, member: Member, begin: int = 0, end: int = 2**32 - 1
     shape = rules().logs.get(member)
     if shape is not None:
         return read_log(occasion, member, shape, begin, end)
-    stored = occasion.state.octets(f"dlms/{member}")
+    stored = occasion.state.octets(value_name(member))
     if stored is not None:
         return d.decode(stored)
     initial = rules().objects.get(member)
@@ -131,7 +131,13 @@ def put(occasion: Occasion, member: Member, value: d.Datum) -> None:
 
 def store(occasion: Occasion, member: Member, value: d.Datum) -> None:
     """Keep the value of a member."""
-    occasion.state.put_octets(f"dlms/{member}", d.encode(value))
+    occasion.state.put_octets(value_name(member), d.encode(value))
+
+
+@lru_cache(maxsize=4096)
+def value_name(member: Member) -> str:
+    """Under which name the value of a member is kept."""
+    return f"dlms/{member}"
 
 
 def _act(occasion: Occasion, member: Member, value: d.Datum) -> d.Datum:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from math import cos, pi, tau
 
@@ -53,7 +54,12 @@ def _midnight(facts: DeviceFacts) -> int:
 
 def _factor(facts: DeviceFacts) -> float:
     """Between 0.5 and 1.5, different for each Device, the same always."""
-    return 0.5 + sha256(bytes.fromhex(facts.source or facts.eui)).digest()[0] / 255
+    return _factor_of(facts.source or facts.eui)
+
+
+@lru_cache(maxsize=65536)
+def _factor_of(eui: str) -> float:
+    return 0.5 + sha256(bytes.fromhex(eui)).digest()[0] / 255
 
 
 def cumulative(facts: DeviceFacts, state: Draft, name: str, at: int) -> int:
@@ -61,7 +67,7 @@ def cumulative(facts: DeviceFacts, state: Draft, name: str, at: int) -> int:
 
     A value that was set (``register/<name>`` with value and instant) is where counting goes on from.
     """
-    start = state.record(f"register/{name}")
+    start = state.look(f"register/{name}")
     value, since = start.get("value"), start.get("at")
     base = value if isinstance(value, int) else facts.registers.get(name, 0)
     begin = since if isinstance(since, int) else facts.installed

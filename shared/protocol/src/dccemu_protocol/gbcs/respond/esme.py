@@ -106,14 +106,15 @@ def _register(occasion: Occasion, name: str) -> d.DoubleLongUnsigned:
     return d.DoubleLongUnsigned(value % 2**32)
 
 
-def _scaler(name: str) -> d.Structure:
-    quantity = energy.QUANTITIES[name]
-    return d.structure(d.Integer(quantity.scaler), d.Enum(quantity.unit))
+_SCALERS = {
+    name: d.settled(d.structure(d.Integer(quantity.scaler), d.Enum(quantity.unit)))
+    for name, quantity in energy.QUANTITIES.items()
+}
 
 
 def _import_registers(occasion: Occasion) -> d.Datum:
-    names = ("active-import", "reactive-import")
-    return d.structure(*(part for name in names for part in (_register(occasion, name), _scaler(name))))
+    active, reactive = "active-import", "reactive-import"
+    return d.structure(_register(occasion, active), _SCALERS[active], _register(occasion, reactive), _SCALERS[reactive])
 
 
 def _tou_registers(occasion: Occasion) -> d.Datum:
@@ -338,7 +339,7 @@ def read_protected(occasion: Occasion, _: Member, value: d.Datum) -> d.Datum:
     """Data protection: read the targets, encrypt them for the reader (gbcs.md section 6.5)."""
     match value:
         case d.Structure((d.Array(targets), d.Array((d.Structure((how, d.Structure(fields))),)))) if len(fields) == 5:
-            plain = d.structure(*(_target(occasion, target) for target in targets))
+            plain = d.Structure(tuple([_target(occasion, target) for target in targets]))
         case _:
             raise ItemRefused(TYPE_UNMATCHED)
     device = d.OctetString(occasion.facts.octets)

@@ -35,6 +35,7 @@ def own_key(state: Draft, usage: str) -> ec.EllipticCurvePrivateKey:
     return private_key(scalar)
 
 
+@lru_cache(maxsize=4096)
 def cell_name(role: int, usage: str, cell_usage: int = 0) -> str:
     """Name of a trust anchor cell in the state."""
     return f"cell/{role}/{usage}/{cell_usage}"
@@ -42,7 +43,7 @@ def cell_name(role: int, usage: str, cell_usage: int = 0) -> str:
 
 def cell_certificate(state: Draft, role: int, usage: str, cell_usage: int = 0) -> bytes | None:
     """The certificate in a trust anchor cell."""
-    der = state.record(cell_name(role, usage, cell_usage)).get("der")
+    der = state.look(cell_name(role, usage, cell_usage)).get("der")
     return bytes.fromhex(der) if isinstance(der, str) and der else None
 
 
@@ -56,7 +57,15 @@ def cell_key(
     LookupError
         When the cell is not there or empty.
     """
-    der = certificate or cell_certificate(state, role, usage, cell_usage)
-    if der is None:
-        raise LookupError(f"the Device has no certificate of role {role} for {usage}")
-    return parse(der).public_key
+    if certificate:
+        return parse(certificate).public_key
+    der = state.look(cell_name(role, usage, cell_usage)).get("der")
+    if isinstance(der, str) and der:
+        return _certified(der)
+    raise LookupError(f"the Device has no certificate of role {role} for {usage}")
+
+
+@lru_cache(maxsize=65536)
+def _certified(der: str) -> ec.EllipticCurvePublicKey:
+    """The public key of a certificate in hexadecimal."""
+    return parse(bytes.fromhex(der)).public_key

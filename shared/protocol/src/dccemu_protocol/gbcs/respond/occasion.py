@@ -70,11 +70,14 @@ class Occasion:
     new_private_key: Callable[[], ec.EllipticCurvePrivateKey]
     alerts: list[AlertOrder] = field(default_factory=list)
     encryption_counter: int | None = None
+    _seconds: int | None = field(default=None, init=False, repr=False)
 
     @property
     def seconds(self) -> int:
         """Network time in seconds since 2000."""
-        return times.seconds_since_2000(self.at)
+        if self._seconds is None:
+            self._seconds = times.seconds_since_2000(self.at)
+        return self._seconds
 
     @property
     def device_time(self) -> datetime:
@@ -103,7 +106,7 @@ class Occasion:
         public = cell_key(self.state, self.role, "keyAgreement", other.certificate)
         secret = crypto.shared_secret(own_key(self.state, "keyAgreement"), public)
         counter = self.command.counter if self.encryption_counter is None else self.encryption_counter
-        me = Eui64(self.facts.octets)
+        me = self.command.target
         return crypto.encrypt(plain, crypto.derive_key(secret, me, crypto.USE_ENCRYPTION, counter, self.reader), me)
 
     def note(self, log: str, code: int, extra: str = "") -> None:
@@ -126,7 +129,8 @@ def note_snapshot(state: Draft, at: datetime) -> None:
 
 def device_time(state: Draft, at: datetime) -> datetime:
     """What a Device's clock shows when network time is ``at``."""
-    return at + timedelta(seconds=state.integer("clock/offset"))
+    offset = state.integer("clock/offset")
+    return at + timedelta(seconds=offset) if offset else at
 
 
 def next_counter(state: Draft) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from .. import crypto, times
 from .. import datum as d
-from ..envelope import CRA, GbcsMessage, OtherInformation, encode
+from ..envelope import CRA, GbcsMessage, OtherInformation
 from . import der_answers, esme, gas_answers, gbz, hub
 from . import dlms as dlms_answers
 from .keys import cell_key, own_key
@@ -53,7 +53,7 @@ def respond(occasion: Occasion) -> bytes:
     key = own_key(occasion.state, "digitalSignature")
     message = carry_out(occasion)
     if _is_signed(occasion):
-        return encode(crypto.sign(message, key))
+        return crypto.encode_signed(message, key)
     try:
         public = cell_key(occasion.state, occasion.role, "keyAgreement")
     except LookupError as error:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
+_NO_RECORD: Mapping[str, Value] = MappingProxyType({})
 
 
 class Draft:
@@ -29,7 +31,11 @@ class Draft:
         return self.changes[name] if name in self.changes else self._stored.get(name)
 
     def put(self, name: str, value: Value) -> None:
-        """Set a value."""
+        """Set a value; a text or number that is already stored is no change."""
+        if isinstance(value, str | int) and name not in self.changes:
+            stored = self._stored.get(name)
+            if type(stored) is type(value) and stored == value:
+                return
         self.changes[name] = value
 
     def drop(self, name: str) -> None:
@@ -64,8 +70,12 @@ class Draft:
 
     def record(self, name: str) -> dict[str, Value]:
         """A copy of a record, empty where there is none."""
+        return dict(self.look(name))
+
+    def look(self, name: str) -> Mapping[str, Value]:
+        """The record itself, to be read only; empty where there is none."""
         value = self.get(name)
-        return dict(value) if isinstance(value, dict) else {}
+        return value if isinstance(value, dict) else _NO_RECORD
 
     def entries(self, name: str) -> list[Value]:
         """A copy of a list, empty where there is none."""
