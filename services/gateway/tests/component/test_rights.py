@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from dccemu_contracts.inventory import PartyFact, UserFact
+from dccemu_gateway.domain.directory import User
 from dccemu_gateway.domain.refusal import Refusal
 from dccemu_gateway.domain.rules.authority import role_eligible
 from dccemu_protocol import catalogue
@@ -105,7 +106,7 @@ async def test_suspended_rights_to_enrolment_leave_every_other_service(world, te
 
 def may(role: str, srv: str) -> str:
     """Answer of check 8 for a User who holds just that role."""
-    sender = SimpleNamespace(roles={role: "Active"})
+    sender = User(SUPPLIER, "SUPP", {role: "Active"})
     examination = SimpleNamespace(variant=catalogue.service_requests[srv], sender=sender, roles=())
     try:
         role_eligible(examination)  # type: ignore[arg-type]

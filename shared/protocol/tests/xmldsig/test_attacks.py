@@ -10,8 +10,9 @@ import pytest
 from lxml import etree
 
 from dccemu_protocol.duis import parse_document
+from dccemu_protocol.duis.canonical import canonical
 from dccemu_protocol.errors import ProtocolError
-from dccemu_protocol.xmldsig import verify
+from dccemu_protocol.xmldsig import VerifiedDocument, verify
 
 SR = "{http://www.dccinterface.co.uk/ServiceUserGateway}"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -105,19 +106,63 @@ def xsw8(root: Element) -> Element:
     return evil
 
 
+def verified(document: bytes, keys: Any) -> VerifiedDocument:
+    """Verify a document, its Signature read from the tree and from the octets: both end alike."""
+    one, other = (_outcome(document, keys, octets) for octets in (None, document))
+    if isinstance(one, ProtocolError):
+        assert isinstance(other, ProtocolError)
+        assert (one.rule, one.detail) == (other.rule, other.detail)
+        raise one
+    assert isinstance(other, VerifiedDocument)
+    assert (one.issuer, one.serial, canonical(one.root)) == (other.issuer, other.serial, canonical(other.root))
+    return one
+
+
+def _outcome(document: bytes, keys: Any, octets: bytes | None) -> VerifiedDocument | ProtocolError:
+    try:
+        return verify(parse_document(document), keys, octets)
+    except ProtocolError as error:
+        return error
+
+
 @pytest.mark.parametrize("wrap", [xsw1, xsw2, xsw3, xsw4, xsw5, xsw6, xsw7, xsw8])
 def test_a_wrapped_signature_is_refused(signed: bytes, keys: Any, wrap: Callable[[Element], Element]) -> None:
     attack = etree.tostring(wrap(parse_document(signed)))
 
     with pytest.raises(ProtocolError, match="SIGNATURE_"):
-        verify(parse_document(attack), keys)
+        verified(attack, keys)
 
 
 def refuse(root: Element, keys: Any, *rules: str) -> None:
     with pytest.raises(ProtocolError) as caught:
-        verify(parse_document(etree.tostring(root)), keys)
+        verified(etree.tostring(root), keys)
     assert caught.value.rule in rules
     assert caught.value.source == "duis.md 7"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<!--", b"-->"),
+        (b"<![CDATA[", b"]]>"),
+        (b"<sr:Extension>", b"</sr:Extension>"),
+        (b"", b"<!-- -->"),
+        (b"<!--", b"--></sr:Request><!-- </sr:Request> -->"),
+    ],
+)
+def test_what_only_looks_like_the_last_child_is_read_as_the_parser_reads_it(
+    signed: bytes, keys: Any, before: bytes, after: bytes
+) -> None:
+    at, end = signed.index(b"<ds:Signature "), signed.index(b"</sr:Request>")
+    evil = signed[:at].replace(b">60<", b">86400<")
+
+    for attack in (
+        evil + before + signed[at:end] + after + b"</sr:Request>",
+        evil + before + signed[at:] + after,
+        evil + b"</sr:Request>" + before + signed[at:] + after,
+    ):
+        with pytest.raises(ProtocolError):
+            verified(attack, keys)
 
 
 def test_an_unsigned_document_is_refused(request_document: bytes, keys: Any) -> None:
@@ -231,7 +276,7 @@ def test_an_unknown_serial_number_is_refused(signed: bytes, keys: Any) -> None:
 def test_a_comment_does_not_split_a_value(signed: bytes, keys: Any) -> None:
     attack = signed.replace(b">60<", b">6<!-- x -->0<")
 
-    root = verify(parse_document(attack), keys).root
+    root = verified(attack, keys).root
 
     assert root.findtext(f".//{SR}TolerancePeriod") == "60"
 
@@ -239,7 +284,7 @@ def test_a_comment_does_not_split_a_value(signed: bytes, keys: Any) -> None:
 def test_a_comment_cannot_hide_the_rest_of_a_value(user: Any, keys: Any, request_document: bytes) -> None:
     signed = user.signer.sign(request_document.replace(b">60<", b">60<!-- x -->00<"))
 
-    root = verify(parse_document(signed), keys).root
+    root = verified(signed, keys).root
 
     assert root.findtext(f".//{SR}TolerancePeriod") == "6000"
 
@@ -247,7 +292,7 @@ def test_a_comment_cannot_hide_the_rest_of_a_value(user: Any, keys: Any, request
 def test_cdata_reads_as_the_text_it_is(signed: bytes, keys: Any) -> None:
     attack = signed.replace(b">60<", b"><![CDATA[60]]><")
 
-    root = verify(parse_document(attack), keys).root
+    root = verified(attack, keys).root
 
     assert root.findtext(f".//{SR}TolerancePeriod") == "60"
 
@@ -266,7 +311,7 @@ def test_what_changes_the_canonical_form_is_refused(signed: bytes, keys: Any, ol
     assert changed != signed
 
     with pytest.raises(ProtocolError, match="SIGNATURE_DIGEST"):
-        verify(parse_document(changed), keys)
+        verified(changed, keys)
 
 
 @pytest.mark.parametrize(
@@ -282,4 +327,4 @@ def test_what_leaves_the_canonical_form_alone_verifies(signed: bytes, keys: Any,
     changed = signed.replace(old, new, 1)
     assert changed != signed
 
-    assert verify(parse_document(changed), keys)
+    assert verified(changed, keys)

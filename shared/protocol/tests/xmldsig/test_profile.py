@@ -23,6 +23,9 @@ VALUE = re.compile(rb"(<ds:SignatureValue>)([^<]*)(</ds:SignatureValue>)")
 def refusal(document: bytes, keys: Any) -> str:
     with pytest.raises(ProtocolError) as caught:
         verify(parse_document(document), keys)
+    with pytest.raises(ProtocolError) as again:
+        verify(parse_document(document), keys, document)
+    assert again.value.rule == caught.value.rule
     return caught.value.rule
 
 
@@ -37,7 +40,7 @@ def value_of(document: bytes) -> bytes:
 
 
 def test_what_we_sign_we_verify_and_get_back_without_the_signature(signed: bytes, user: Any, keys: Any) -> None:
-    verified = verify(parse_document(signed), keys)
+    verified = verify(parse_document(signed), keys, signed)
 
     assert [child.tag.rpartition("}")[2] for child in verified.root] == ["Header", "Body"]
     assert verified.serial == user.signer.serial
@@ -55,8 +58,8 @@ def test_random_nonces_can_be_asked_for(request_document: bytes, user: Any, keys
     one, other = signer.sign(request_document), signer.sign(request_document)
 
     assert one != other
-    verify(parse_document(one), keys)
-    verify(parse_document(other), keys)
+    verify(parse_document(one), keys, one)
+    verify(parse_document(other), keys, other)
 
 
 def test_a_placeholder_signature_with_a_comment_is_replaced(request_document: bytes, user: Any, keys: Any) -> None:
@@ -68,7 +71,7 @@ def test_a_placeholder_signature_with_a_comment_is_replaced(request_document: by
 
     assert b"not for use" not in signed
     assert b">\n" not in signed
-    verify(parse_document(signed), keys)
+    verify(parse_document(signed), keys, signed)
 
 
 def test_a_document_signed_with_white_space_between_elements_verifies(
@@ -79,7 +82,7 @@ def test_a_document_signed_with_white_space_between_elements_verifies(
     signed = user.signer.sign_canonical(canonical)
 
     assert b"\n  <sr:Header>" in signed
-    assert verify(parse_document(signed), keys).serial == user.signer.serial
+    assert verify(parse_document(signed), keys, signed).serial == user.signer.serial
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_a_document_signed_with_white_space_between_elements_verifies(
 def test_the_issuer_is_compared_as_a_name(request_document: bytes, user: Any, keys: Any, issuer: str) -> None:
     signed = XMLSigner(user.key, issuer, user.signer.serial).sign(request_document)
 
-    assert verify(parse_document(signed), keys).issuer == issuer
+    assert verify(parse_document(signed), keys, signed).issuer == issuer
 
 
 @pytest.mark.parametrize("issuer", ["CN=Z2,OU=07", "CN=Z1", "CN=Z1,OU=07,O=x", "CN=Z1+OU=07", "CN=Z1\\,OU=07", ""])
@@ -147,7 +150,7 @@ def test_the_high_twin_of_a_signature_verifies_because_the_request_id_is_what_ma
     octets = value_of(signed)
     twin = octets[:32] + (ORDER - int.from_bytes(octets[32:], "big")).to_bytes(32, "big")
 
-    assert verify(parse_document(with_value(signed, twin)), keys)
+    assert verify(parse_document(with_value(signed, twin)), keys, with_value(signed, twin))
 
 
 @pytest.mark.parametrize("value", [b"", b"****", b"AAAA=AAA", b"\xc3\xa9"])
@@ -159,7 +162,7 @@ def test_line_breaks_in_the_signature_value_are_allowed(signed: bytes, keys: Any
     octets = base64.b64encode(value_of(signed))
     broken = VALUE.sub(lambda found: found[1] + octets[:76] + b"&#13;\n" + octets[76:] + b"\n" + found[3], signed)
 
-    assert verify(parse_document(broken), keys)
+    assert verify(parse_document(broken), keys, broken)
 
 
 @pytest.mark.parametrize("name", ["readfw-response.xml"])

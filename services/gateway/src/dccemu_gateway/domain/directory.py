@@ -30,11 +30,12 @@ class User:
     receive_url: str | None = None
     suspended_services: tuple[str, ...] = ()
     is_gateway_user: bool = True
+    active_roles: tuple[str, ...] = field(init=False)
+    """Roles whose entry process is complete: only those may send."""
 
-    @property
-    def active_roles(self) -> tuple[str, ...]:
-        """Roles whose entry process is complete: only those may send."""
-        return tuple(role for role, status in self.roles.items() if status == "Active")
+    def __post_init__(self) -> None:
+        active = tuple(role for role, status in self.roles.items() if status == "Active")
+        object.__setattr__(self, "active_roles", active)
 
 
 class Directory(Protocol):

@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dccemu_contracts.inventory import DeviceFact
 from dccemu_protocol.catalogue import ServiceRequestVariant
 from dccemu_protocol.duis import DuisRequest, Element
-from dccemu_protocol.gbcs.envelope import GbcsMessage, decode, signed_part
+from dccemu_protocol.gbcs.envelope import GbcsMessage
 from dccemu_protocol.identifiers import RequestId
 from dccemu_protocol.pki import SmkiCertificate
 
 from .commands import Facts
 from .directory import Directory, User
 from .firmware import FirmwarePlan
+from .lifecycle import Kind, kind_of
 from .policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class PreCommand:
-    """A Pre-Command the DCC made and keeps until its Signed Pre-Command comes or its life ends."""
+    """A Pre-Command the DCC made and keeps until its Signed Pre-Command comes or its life ends.
+
+    ``payload`` is the message without signature field and MAC: the tag and what is to be signed.
+    """
 
     request_id: str
     device: str
@@ -40,7 +43,7 @@ class PreCommand:
     @property
     def signed_part(self) -> bytes:
         """What the User's signature covers: all after the tag, up to the end of the payload (gbcs.md section 4.1)."""
-        return signed_part(decode(self.payload))
+        return self.payload[1:]
 
 
 @dataclass(slots=True)
@@ -48,7 +51,8 @@ class Examination:
     """What the rules read and establish, in the order of the table.
 
     Attributes from ``root`` on are set by the rule that establishes them; a rule may rely on every attribute that an
-    earlier rule of the table sets. ``consent`` is None where none is needed, empty where none is recorded.
+    earlier rule of the table sets: ``submitted`` is there once the request is read, ``sender`` and ``target`` once
+    User and Device are known. ``consent`` is None where none is needed, empty where none is recorded.
     """
 
     document: bytes
@@ -63,15 +67,16 @@ class Examination:
     schema_version: str = "5.4"
     issuer: str = ""
     signer: SmkiCertificate | None = None
-    request: DuisRequest | None = None
+    submitted: DuisRequest = field(init=False)
+    kind: Kind = field(init=False)
     request_text: str = ""
     user_text: str = ""
     device_text: str = ""
-    user: User | None = None
+    sender: User = field(init=False)
     variant: ServiceRequestVariant | None = None
     roles: tuple[str, ...] = ()
     role: str = ""
-    device: DeviceFact | None = None
+    target: DeviceFact = field(init=False)
     message: GbcsMessage | None = None
     pre_command: PreCommand | None = None
     is_repeat: bool = False
@@ -86,30 +91,20 @@ class Examination:
 
     def read(self, request: DuisRequest) -> None:
         """Take the request that was read, and its identifiers as text: they are asked for many times."""
-        self.request = request
-        self.request_id = request.request_id
-        self.user_text, self.device_text = str(request.user), str(request.device)
-        self.request_text = f"{self.user_text}:{self.device_text}:{request.request_id.counter}"
+        self.submitted, self.kind = request, kind_of(request.command_variant)
+        self.request_id = request_id = request.request_id
+        self.user_text, self.device_text = user, device = str(request_id.originator), str(request_id.target)
+        self.request_text = f"{user}:{device}:{request_id.counter}"
 
     @property
-    def submitted(self) -> DuisRequest:
-        """The request, once it is read."""
-        return cast(DuisRequest, self.request)
-
-    @property
-    def sender(self) -> User:
-        """The User, once it is known."""
-        return cast(User, self.user)
-
-    @property
-    def target(self) -> DeviceFact:
-        """The Device, once it is found."""
-        return cast(DeviceFact, self.device)
+    def is_read(self) -> bool:
+        """Whether the request was read."""
+        return self.request_text != ""
 
     @property
     def service_request(self) -> ServiceRequestVariant:
         """The catalogue entry, once it is found."""
-        return cast(ServiceRequestVariant, self.variant)
+        return self.variant  # type: ignore[return-value]
 
     @property
     def moment(self) -> datetime:

@@ -23,7 +23,6 @@ from dccemu_runtime.groupcommit import CONNECTION_TROUBLE
 from ..adapters.anomaly import AnomalyRows, Owned
 from ..domain.anomaly import Anomalies, Passage
 from ..domain.examination import Examination
-from ..domain.lifecycle import kind_of
 from ..domain.windows import ALL_USERS, Watch
 
 log = structlog.get_logger(__name__)
@@ -62,7 +61,7 @@ class Detection:
         if request.command_variant in _NOT_COUNTED:
             return None
         passage = self._anomalies.enter(
-            f"{examination.request_text} {kind_of(request.command_variant).value}",
+            f"{examination.request_text} {examination.kind}",
             examination.user_text,
             request.service_reference_variant,
             examination.at,

@@ -39,8 +39,8 @@ def answered_of(examination: Examination) -> AnsweredRequest | None:
 
     None where not even the Service Reference can be told: then no Response can be built and HTTP 400 is the answer.
     """
-    if examination.request is not None:
-        return AnsweredRequest.of(examination.request)
+    if examination.is_read:
+        return AnsweredRequest.of(examination.submitted)
     root, request_id = examination.root, examination.request_id
     if root is None or request_id is None:
         return None

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dccemu_runtime.database import Database
 
 from ..domain.examination import Examination, PreCommand
-from ..domain.lifecycle import Kind, kind_of
+from ..domain.lifecycle import Kind
 
 _PRE_COMMAND = """
 SELECT request_id, device, user_, srv, use_case, message_code, payload, made_at, execution_at, facts
@@ -26,25 +26,24 @@ class History:
         self._database = database
         self._capacity = capacity
         self._pre_commands: OrderedDict[str, PreCommand] = OrderedDict()
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, Kind], None] = OrderedDict()
 
     async def recall(self, examination: Examination) -> None:
         """Fill in what the next checks need."""
-        request = examination.submitted
-        request_id, kind = examination.request_text, kind_of(request.command_variant)
-        examination.is_repeat = (request_id, kind.value) in self._seen
+        request_id, kind = examination.request_text, examination.kind
+        examination.is_repeat = (request_id, kind) in self._seen
         if kind is Kind.SIGNED:
             examination.pre_command = self._pre_commands.get(request_id) or await self._load(request_id)
 
     def note(self, request_id: str, kind: Kind) -> None:
         """A request was accepted."""
-        self._seen[request_id, kind.value] = None
+        self._seen[request_id, kind] = None
         if len(self._seen) > self._capacity:
             self._seen.popitem(last=False)
 
     def note_repeat(self, examination: Examination) -> None:
         """The database knew of a request that memory had forgotten."""
-        self.note(examination.request_text, kind_of(examination.submitted.command_variant))
+        self.note(examination.request_text, examination.kind)
 
     def keep(self, pre_command: PreCommand) -> None:
         """A Pre-Command was made."""

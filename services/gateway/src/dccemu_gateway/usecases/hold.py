@@ -26,7 +26,7 @@ from dccemu_runtime.timers import Timer
 from ..adapters.operations import claim_request, move_request
 from ..adapters.record import checks_of
 from ..domain.examination import Examination
-from ..domain.lifecycle import REQUEST_LIFE, Kind, RequestEvent, RequestState, advance, kind_of
+from ..domain.lifecycle import REQUEST_LIFE, Kind, RequestEvent, RequestState, advance
 from ..domain.refusal import Refusal
 from ..domain.rules import RECHECK, RELEASED, run
 from ..domain.rules.table import code_of
@@ -115,7 +115,7 @@ class Hold:
         due = self._due(examination)
         if due is None:
             return None
-        kind = kind_of(request.command_variant)
+        kind = examination.kind
         timer = self._gateway.timers.write_set(RELEASE, f"{examination.request_text} {kind.value}", due)
         return await self._keep(examination, kind, timer, accepted)
 
@@ -143,7 +143,7 @@ class Hold:
                 expected=f"a held {srv} of {examination.user_text} for {examination.device_text}",
                 got="none",
             )
-        kind = kind_of(request.command_variant)
+        kind = examination.kind
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.ANSWER_DIRECTLY)
         cancelled = advance(REQUEST_LIFE, RequestState.HELD, RequestEvent.CANCEL)
         writes = [accepted]
@@ -169,7 +169,7 @@ class Hold:
             return None
         if fate is Fate.FAILED:
             raise Refusal("SEQUENCE_FAILED", expected=f"a good Response to {preceding}", got="it failed")
-        kind = kind_of(request.command_variant)
+        kind = examination.kind
         key = f"{examination.request_text} {kind.value}"
         due = self._deadline(fate, examination.at)
         gateway.followers.add(preceding, key)

@@ -24,7 +24,7 @@ from ..adapters.counters import RoleCounter
 from ..adapters.operations import claim_request, move_request
 from ..domain.anomaly import Breach
 from ..domain.examination import Examination
-from ..domain.lifecycle import REQUEST_LIFE, RequestEvent, RequestState, advance, kind_of
+from ..domain.lifecycle import REQUEST_LIFE, RequestEvent, RequestState, advance
 from ..domain.rules import ANOMALY
 from .anomaly import Detection
 from .answers import Reply, acknowledge
@@ -68,7 +68,7 @@ class Quarantine:
     async def take(self, examination: Examination, breach: Breach, accepted: Write) -> Reply:
         """Keep a request that exceeds a threshold, and tell its User."""
         gateway, request, watch = self._gateway, examination.submitted, breach.watch
-        kind = kind_of(request.command_variant)
+        kind = examination.kind
         if watch.event is None:
             watch.event = self._events.take()
         event = watch.event

@@ -23,7 +23,7 @@ from ..adapters.operations import claim_request, insert_command, put_pre_command
 from ..domain.commands import Command, Facts, JsonValue
 from ..domain.examination import Examination, PreCommand
 from ..domain.interest import READ_SERVICES, instructions_of
-from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance, kind_of
+from ..domain.lifecycle import REQUEST_LIFE, CommandState, Kind, RequestEvent, RequestState, advance
 from .answers import Reply, acknowledge, result
 from .gateway import Gateway
 from .history import History
@@ -126,7 +126,7 @@ class Send:
         command = Command(
             id=gateway.new_id(),
             request_id=examination.request_text,
-            kind=kind_of(request.command_variant).value,
+            kind=examination.kind,
             user=examination.user_text,
             device=examination.device_text,
             srv=request.service_reference_variant,
@@ -147,7 +147,7 @@ class Send:
     async def _send(self, examination: Examination, prepared: Prepared, accepted: Write) -> Reply:
         gateway, request = self._gateway, examination.submitted
         answered = AnsweredRequest.of(request)
-        kind = kind_of(request.command_variant)
+        kind = examination.kind
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.SEND)
         writes = [*self.rows(prepared, examination.target.hub), accepted]
         if request.command_variant in (3, 7):
@@ -163,7 +163,7 @@ class Send:
 
     async def _give(self, examination: Examination, prepared: Prepared, accepted: Write) -> Reply:
         gateway, request = self._gateway, examination.submitted
-        kind = kind_of(request.command_variant)
+        kind = examination.kind
         state = advance(REQUEST_LIFE, RequestState.NEW, RequestEvent.GIVE_LOCALLY)
         claim = claim_request(examination, kind, state)
         await gateway.commit(Unit((claim,), (insert_command(prepared.command, prepared.payload), accepted)))

@@ -19,7 +19,6 @@ from dccemu_runtime.journal import Entry
 from ..adapters.record import checks_of
 from ..domain.anomaly import Passage
 from ..domain.examination import Examination
-from ..domain.lifecycle import kind_of
 from ..domain.refusal import Failure, Verdict
 from ..domain.rules import ADMISSION, RULES, SUBSTANCE, run
 from ..domain.rules.form import not_repeated
@@ -156,8 +155,9 @@ class Submit:
         return acknowledge(answered, failure.code, examination.at)
 
     def _entry(self, examination: Examination, verdict: Verdict, outcome: str) -> Entry:
-        request_id, request = examination.request_id, examination.request
-        detail: dict[str, object] = {"passed": verdict.passed, "service": f"service{examination.service}"}
+        request = examination.submitted if examination.is_read else None
+        request_id = None if request is not None else examination.request_id
+        detail: dict[str, object] = {"passed": verdict.passed, "service": _WEB_SERVICES[examination.service]}
         if verdict.failure is not None:
             detail |= {"code": verdict.failure.code, "rule": verdict.failure.rule}
         if request is not None:
@@ -179,6 +179,7 @@ class Submit:
         )
 
 
+_WEB_SERVICES = {"T": "serviceT", "S": "serviceS", "D": "serviceD"}
 _KEPT = 65_536
 """Octets of a document that the journal keeps: firmware images are cut."""
 
@@ -197,4 +198,4 @@ def _step_failure(error: ProtocolError) -> Failure:
     )
 
 
-__all__ = ["EmulatorError", "Handlers", "Submit", "failure_of", "kind_of"]
+__all__ = ["EmulatorError", "Handlers", "Submit", "failure_of"]

@@ -69,7 +69,7 @@ def _text(value: Content, type_name: str, place: str) -> str:
 
 
 def _children(value: Mapping[str, Content], type_name: str, place: str) -> str:
-    kind = types().find(type_name)
+    kind = types()[type_name]
     particle = types().tables.complex[type_name].content
     assert isinstance(kind, ComplexType)
     assert kind.model is not None
@@ -104,7 +104,7 @@ def _attributes(value: Content, kind: ComplexType, place: str) -> str:
 
 
 def _element(name: str, type_name: str, value: Content, place: str) -> str:
-    kind = types().find(type_name)
+    kind = types()[type_name]
     if not isinstance(kind, ComplexType):
         return f"<sr:{name}>{escape(_text(value, type_name, place))}</sr:{name}>"
     attributes = _attributes(value, kind, place)

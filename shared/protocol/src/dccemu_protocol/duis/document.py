@@ -95,18 +95,23 @@ def _check_prolog(data: bytes) -> None:
         raise _not_xml("a document type declaration is not allowed", f"offset {at}")
 
 
-def _check_counts(data: bytes, limits: Limits) -> None:
+def _check_counts(data: bytes, tags: int, limits: Limits) -> None:
     """Count characters that elements, attributes and namespace declarations cannot do without."""
+    attributes = data.count(b"=")
     for what, count, limit in (
-        ("elements", data.count(b"<"), 2 * limits.elements),
-        ("attributes", data.count(b"="), limits.attributes),
-        ("namespace declarations", data.count(b"xmlns"), limits.namespaces),
+        ("elements", tags, 2 * limits.elements),
+        ("attributes", attributes, limits.attributes),
+        # Each has an equals sign, so few of these need no second count.
+        ("namespace declarations", 0 if attributes <= limits.namespaces else data.count(b"xmlns"), limits.namespaces),
     ):
         if count > limit:
             raise ProtocolError("DOCUMENT_TOO_LARGE", f"too many {what}: about {count}", source=_SOURCE)
 
 
-def _check_depth(root: Element, depth: int) -> None:
+def _check_depth(root: Element, tags: int, depth: int) -> None:
+    """Look for an element below ``depth`` others, unless the document has too few ``tags`` to begin and end them."""
+    if tags <= 2 * depth:
+        return
     too_deep = _TOO_DEEP.get(depth)
     if too_deep is None:
         too_deep = _TOO_DEEP[depth] = etree.XPath("boolean(/" + "/".join("*" * (depth + 1)) + ")")
@@ -138,7 +143,8 @@ def parse_document(data: bytes, limits: Limits = DEFAULT) -> Element:
         raise ProtocolError(
             "DOCUMENT_TOO_LARGE", f"{len(data)} octets are more than {limits.octets}", source="duis.md 1"
         )
-    _check_counts(data, limits)
+    tags = data.count(b"<")
+    _check_counts(data, tags, limits)
     if b"\0" in data:
         raise _not_xml("the document is not UTF-8: it holds NUL octets", f"offset {data.index(0)}")
     if (name := _LONG_NAME.search(data)) is not None:
@@ -152,5 +158,5 @@ def parse_document(data: bytes, limits: Limits = DEFAULT) -> Element:
         raise _not_xml(str(error)[:200], f"line {error.lineno} column {error.offset}") from None
     except ValueError as error:
         raise _not_xml(str(error)[:200]) from None
-    _check_depth(root, limits.depth)
+    _check_depth(root, tags, limits.depth)
     return root

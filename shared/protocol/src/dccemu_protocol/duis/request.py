@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import ProtocolError
 from ..identifiers import Eui64, RequestId
@@ -32,8 +31,7 @@ _PAYLOAD: Final = sr("GBCSPayload")
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuisRequest:
+class DuisRequest(NamedTuple):
     """One ``Request`` document.
 
     ``body`` is the body element of the tree it was read from: after ``xmldsig.verify`` that is the verified one.
@@ -110,21 +108,29 @@ def _single(header: dict[str, str], tag: str) -> str:
     return value
 
 
-def _header_values(root: Element) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for child in root[0]:
-        if child.tag in values:
-            raise _bad(f"{local_name(child.tag)} occurs twice", "/Request/Header")
-        values[child.tag] = text_of(child)
-    return values
-
-
-def _body_of(root: Element) -> Element:
-    bodies = [child for child in root if child.tag == BODY]
-    headers = [child for child in root if child.tag == HEADER]
-    if len(bodies) != 1 or len(headers) != 1 or len(bodies[0]) != 1:
+def _parts(root: Element) -> tuple[Element, Element]:
+    """The Header, and the one element of the Body."""
+    headers: list[Element] = []
+    bodies: list[Element] = []
+    for child in root:
+        tag = child.tag
+        if tag == HEADER:
+            headers.append(child)
+        elif tag == BODY:
+            bodies.append(child)
+    if len(headers) != 1 or len(bodies) != 1 or len(bodies[0]) != 1:
         raise _bad("a Request has one Header and one Body with one element", "/Request")
-    return bodies[0][0]
+    return headers[0], bodies[0][0]
+
+
+def _header_values(header: Element) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for child in header:
+        tag = child.tag
+        if tag in values:
+            raise _bad(f"{local_name(tag)} occurs twice", "/Request/Header")
+        values[tag] = text_of(child)
+    return values
 
 
 def _payload(body: Element) -> bytes:
@@ -146,8 +152,8 @@ def read_request(root: Element, request_id: RequestId | None = None) -> DuisRequ
         ``NOT_A_REQUEST``, ``REQUEST_ID_UNREADABLE`` or ``SCHEMA_INVALID``.
     """
     request_id = request_id or read_request_id(root)
-    header = _header_values(root)
-    body = _body_of(root)
+    element, body = _parts(root)
+    header = _header_values(element)
     body_name = local_name(body.tag)
     variant = _single(header, _VARIANT)
     if len(variant) > 4 or not (variant.isascii() and variant.isdigit()):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..catalogue import body_elements, service_requests
 from ..errors import ProtocolError
@@ -27,8 +27,7 @@ _ROOT: Final = f'<sr:Response xmlns:sr="{SR}" schemaVersion="'
 _SUCCESS: Final = "I0"
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredRequest:
+class AnsweredRequest(NamedTuple):
     """What an answer needs to know of its request; small enough to be kept with a pending one."""
 
     request_id: RequestId

@@ -12,7 +12,8 @@ unless ``enforce_dates`` is set.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ..errors import ProtocolError
 from ..identifiers import Eui64
@@ -23,6 +24,15 @@ from .names import ACCEPTED_POLICIES, Kind, Usage, canonical_issuer
 _SOURCE = "smki.md sections 2 and 7; service-request-processing.md section 2, check 5"
 _MAX_VERIFIED = 65_536
 _MAX_PATH = 3
+_EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class GoodPath(NamedTuple):
+    """A certificate and its CAs up to an anchor; ``since`` and ``until`` bound the time in which all are valid."""
+
+    members: tuple[SmkiCertificate, ...]
+    since: datetime
+    until: datetime
 
 
 class TrustStore:
@@ -46,7 +56,7 @@ class TrustStore:
         self._revoked: dict[tuple[str, int], str] = {}
         self._verified: dict[tuple[bytes, bytes], None] = {}
         # Paths that were found good, until anything else is trusted or revoked; dates are judged each time.
-        self._good: dict[bytes, tuple[SmkiCertificate, ...]] = {}
+        self._good: dict[bytes, GoodPath] = {}
 
     def add_anchor(self, certificate: SmkiCertificate, *, dated: bool = True) -> None:
         """Trust a CA certificate by itself: a root, or an issuing CA whose root is not to be had (ZAZ1)."""
@@ -66,6 +76,7 @@ class TrustStore:
             self._good.clear()
         if not dated:
             self._undated.add(_key(certificate))
+            self._good.clear()
 
     def pin(self, certificate: SmkiCertificate) -> None:
         """Trust these octets under their issuer and serial, whatever their path."""
@@ -99,8 +110,10 @@ class TrustStore:
     def is_anchor(self, certificate: SmkiCertificate) -> bool:
         return certificate in self._anchors
 
-    def good_path(self, certificate: SmkiCertificate) -> tuple[SmkiCertificate, ...]:
+    def good_path(self, certificate: SmkiCertificate) -> GoodPath:
         """The certificate and its CAs up to an anchor, all of an accepted policy, none revoked.
+
+        Under an undated CA it is valid for all time, unless dates are enforced.
 
         Raises
         ------
@@ -110,8 +123,12 @@ class TrustStore:
         """
         found = self._good.get(certificate.der)
         if found is None:
-            found = tuple(_path(certificate, self))
-            _check_policies(found, self.policies)
+            members = tuple(_path(certificate, self))
+            _check_policies(members, self.policies)
+            if any(self.is_undated(authority) for authority in members):
+                found = GoodPath(members, _EVER, _NEVER)
+            else:
+                found = GoodPath(members, max(one.not_before for one in members), min(one.not_after for one in members))
             if len(self._good) >= _MAX_VERIFIED:
                 self._good.clear()
             self._good[certificate.der] = found
@@ -199,8 +216,8 @@ def check_path(
             _check_dates(certificate, at)
         return
     path = store.good_path(certificate)
-    if not any(store.is_undated(authority) for authority in path):
-        for member in path:
+    if not path.since <= at <= path.until:
+        for member in path.members:
             _check_dates(member, at)
 
 

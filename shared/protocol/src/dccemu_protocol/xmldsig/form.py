@@ -1,8 +1,8 @@
 """The profile's Signature written out: exclusive canonical form, prefix ``ds``, no white space between elements.
 
 This is what ``signing`` writes and what most signers send, so ``verification`` recognises it in one step: a Signature
-whose exclusive canonical form matches ``SIGNATURE`` has the profile's shape to the octet. Any other spelling of the
-same shape (another prefix, white space) is taken apart element by element.
+that ``read`` takes has the profile's shape to the octet, as it stands in the document or in exclusive canonical form.
+Any other spelling of the same shape (another prefix, white space) is taken apart element by element.
 """
 
 from __future__ import annotations
@@ -22,15 +22,34 @@ INFO_INNER: Final = (
 INFO_END: Final = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 CANONICAL_INFO: Final = f'<ds:SignedInfo xmlns:ds="{DS}">'.encode() + INFO_INNER
 SIGNATURE_START: Final = f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>'.encode() + INFO_INNER
-_VALUE: Final = rb"((?:[A-Za-z0-9+/=\n]|&#xD;)+)"
-SIGNATURE: Final = re.compile(
-    re.escape(SIGNATURE_START)
-    + rb"([A-Za-z0-9+/=]+)"
+_BASE64: Final = rb"[A-Za-z0-9+/=\n]*"
+_REST: Final = re.compile(
+    rb"([A-Za-z0-9+/=]+)"
     + re.escape(INFO_END)
-    + rb"<ds:SignatureValue>"
-    + _VALUE
-    + rb"</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial>"
-    + rb"<ds:X509IssuerName>([^<&]+)</ds:X509IssuerName>"
+    + rb"<ds:SignatureValue>("
+    + _BASE64
+    + rb"(?:&#xD;"
+    + _BASE64
+    + rb")*)</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial>"
+    + rb"<ds:X509IssuerName>([^<&\r]+)</ds:X509IssuerName>"
     + rb"<ds:X509SerialNumber>([0-9]{1,50})</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data></ds:KeyInfo>"
-    + rb"</ds:Signature>\Z"
+    + rb"</ds:Signature>(?:</[^<>]+>[ \t\r\n]*)?\Z"
 )
+
+
+def read(octets: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """Digest, value, issuer and serial of a Signature in this form; None when it is spelt otherwise.
+
+    Parameters
+    ----------
+    octets
+        The exclusive canonical form of the Signature, or a well-formed document that ends with it and the end tag of
+        its root. Nothing in the form can stand in a comment, a CDATA section or an attribute that ends before the
+        document does, so what matches there *is* the last child of the root, as the parser sees it.
+    """
+    at = octets.rfind(SIGNATURE_START)
+    found = None if at < 0 else _REST.match(octets, at + len(SIGNATURE_START))
+    if found is None:
+        return None
+    digest, value, issuer, serial = found.groups()
+    return digest, value.replace(b"&#xD;", b""), issuer, serial

@@ -10,12 +10,10 @@ canonicalisation transform; ``SignedInfo`` is canonicalised *exclusively*. Sourc
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hmac
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,8 +42,7 @@ class SignerKeys(Protocol):
     def find(self, issuer: str, serial: int) -> ec.EllipticCurvePublicKey | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedDocument:
+class VerifiedDocument(NamedTuple):
     """What a signature covers: ``root`` is the document without its Signature. Use nothing else."""
 
     root: Element
@@ -106,7 +103,7 @@ def find_signature(root: Element) -> Element:
 
 def _octets(text: str, length: int, name: str) -> bytes:
     try:
-        value = base64.b64decode("".join(text.split()), validate=True)
+        value = binascii.a2b_base64("".join(text.split()), strict_mode=True)
     except (binascii.Error, ValueError):
         raise _refuse("SIGNATURE_PROFILE", "the value is not base64", name) from None
     if len(value) != length:
@@ -121,8 +118,7 @@ def _serial(text: str) -> int:
     return int(digits)
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(NamedTuple):
     """What a Signature says: values as text, and the octets that its value signs."""
 
     signed_info: bytes
@@ -132,14 +128,15 @@ class _Claim:
     serial: int
 
 
-def _read_claim(signature: Element) -> _Claim:
-    found = form.SIGNATURE.match(canonical(signature, exclusive=True))
+def _read_claim(signature: Element, document: bytes | None = None) -> _Claim:
+    found = None if document is None else form.read(document)
+    found = found or form.read(canonical(signature, exclusive=True))
     if found is not None:
-        digest, value, issuer, serial = found.groups()
+        digest, value, issuer, serial = found
         return _Claim(
             form.CANONICAL_INFO + digest + form.INFO_END,
             digest.decode(),
-            value.replace(b"&#xD;", b"").decode(),
+            value.decode(),
             issuer.decode().strip(_XML_SPACE),
             int(serial),
         )
@@ -166,7 +163,7 @@ def _detach(signature: Element) -> None:
         root.text = (root.text or "") + tail or None
 
 
-def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
+def verify(root: Element, keys: SignerKeys, document: bytes | None = None) -> VerifiedDocument:
     """Verify a document and return it without its Signature.
 
     The tree handed in is changed: the Signature is taken out of it.
@@ -177,6 +174,9 @@ def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
         Root element from ``parse_document`` (which drops comments and refuses processing instructions).
     keys
         Finds the public key of a trusted signer.
+    document
+        The very octets that ``root`` was parsed from, where they are at hand: a Signature in the usual spelling is
+        then read without writing it out again.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def verify(root: Element, keys: SignerKeys) -> VerifiedDocument:
         ``SIGNATURE_SIGNER_UNKNOWN``, ``SIGNATURE_DIGEST``, ``SIGNATURE_VALUE`` or ``NOT_CANONICAL``.
     """
     signature = find_signature(root)
-    claim = _read_claim(signature)
+    claim = _read_claim(signature, document)
     digest = _octets(claim.digest, 32, "DigestValue")
     value = _octets(claim.value, 64, "SignatureValue")
     issuer, serial = claim.issuer, claim.serial

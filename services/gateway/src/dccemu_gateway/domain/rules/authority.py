@@ -22,7 +22,7 @@ def user_known(examination: Examination) -> None:
             got=f"{originator}, " + ("not known" if user is None else "without a role"),
             place="/Request/Header/RequestID",
         )
-    examination.user = user
+    examination.sender = user
     examination.variant = catalogue.service_requests.get(examination.submitted.service_reference_variant)
 
 
@@ -32,8 +32,7 @@ def user_may_send(examination: Examination) -> None:
     if not user.is_gateway_user or not user.active_roles:
         held = ", ".join(f"{role} is {status}" for role, status in user.roles.items())
         raise Refusal("USER_SUSPENDED", expected="a User Role whose entry process is complete", got=held or "none")
-    classes = service_classes(srv, examination)
-    suspended = [named for named in user.suspended_services if named in classes]
+    suspended = [one for one in user.suspended_services if one in service_classes(srv, examination)]
     if suspended:
         raise Refusal("USER_SUSPENDED", expected=f"rights to {srv}", got=f"suspended for {', '.join(suspended)}")
 
@@ -56,6 +55,10 @@ def role_eligible(examination: Examination) -> None:
         return
     user = examination.sender
     eligible = variant.eligible_user_roles
+    roles = tuple([role for role in user.active_roles if role in eligible])
+    if roles:
+        examination.roles = roles
+        return
     held = [role for role in user.roles if role in eligible]
     if not held:
         raise Refusal(
@@ -63,11 +66,8 @@ def role_eligible(examination: Examination) -> None:
             expected=f"one of the roles {', '.join(sorted(eligible)) or '(none is eligible)'} for {variant.srv}",
             got=", ".join(user.roles),
         )
-    roles = tuple(role for role in held if user.roles[role] == "Active")
-    if not roles:
-        raise Refusal(
-            "USER_SUSPENDED",
-            expected=f"a complete entry process as {' or '.join(held)}",
-            got=", ".join(f"{role} is {user.roles[role]}" for role in held),
-        )
-    examination.roles = roles
+    raise Refusal(
+        "USER_SUSPENDED",
+        expected=f"a complete entry process as {' or '.join(held)}",
+        got=", ".join(f"{role} is {user.roles[role]}" for role in held),
+    )

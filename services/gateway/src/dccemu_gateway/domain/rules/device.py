@@ -25,7 +25,7 @@ def device_known(examination: Examination) -> None:
     fact = examination.directory.device(device)
     if fact is None:
         raise Refusal("UNKNOWN_DEVICE", expected="a Device of the inventory", got=device, place="RequestID")
-    examination.device = fact
+    examination.target = fact
 
 
 def device_type_fits(examination: Examination) -> None:

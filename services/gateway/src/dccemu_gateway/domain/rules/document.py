@@ -61,7 +61,7 @@ def signature_valid(examination: Examination) -> None:
     """4: the XML signature is of the profile and verifies; from here on only the verified tree is read."""
     root = examination.root
     assert root is not None
-    verified = verify(root, examination)
+    verified = verify(root, examination, examination.document)
     examination.root = verified.root
     examination.read(read_request(verified.root, examination.request_id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dccemu_protocol import catalogue
 
 from ..examination import Examination
-from ..lifecycle import kind_of
+from ..lifecycle import Kind
 from ..refusal import Refusal
 
 SERVICES = {"T": "the Transform Service", "S": "the Send Command Service", "D": "the Non-Device Service"}
@@ -28,7 +28,7 @@ def parts_agree(examination: Examination) -> None:
             got=request.service_reference,
             place="/Request/Header/ServiceReference",
         )
-    is_signed = request.command_variant in catalogue.SIGNED_PRE_COMMAND_VARIANTS
+    is_signed = examination.kind is Kind.SIGNED
     expected = "SignedPreCommand" if is_signed else variant.body_element
     if request.body_name != expected:
         raise Refusal(
@@ -83,10 +83,9 @@ def target_fits(examination: Examination) -> None:
 def not_repeated(examination: Examination) -> None:
     """13: the same RequestID with the same kind of message was not accepted before."""
     if examination.is_repeat:
-        request = examination.submitted
         raise Refusal(
             "DUPLICATE_REQUEST",
-            expected=f"a RequestID not used before for a message of kind {kind_of(request.command_variant)}",
+            expected=f"a RequestID not used before for a message of kind {examination.kind}",
             got=examination.request_text,
             place="/Request/Header/RequestID",
         )

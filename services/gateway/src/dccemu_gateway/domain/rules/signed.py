@@ -6,13 +6,13 @@ DCC made for this RequestID, octet for octet.
 
 from __future__ import annotations
 
-from dccemu_protocol import catalogue
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs.crypto import verify_signature
 from dccemu_protocol.gbcs.envelope import CRA, decode, signed_part
 from dccemu_protocol.gbcs.errors import GbcsError
 
 from ..examination import Examination
+from ..lifecycle import Kind
 from ..refusal import Refusal
 
 REMOTE_PARTY_ROLES = frozenset({2, 3, 8})
@@ -22,7 +22,7 @@ _PLACE = "/Request/Body/SignedPreCommand/GBCSPayload"
 
 def is_signed(examination: Examination) -> bool:
     """Whether these checks apply at all."""
-    return examination.submitted.command_variant in catalogue.SIGNED_PRE_COMMAND_VARIANTS
+    return examination.kind is Kind.SIGNED
 
 
 def _mismatch(expected: str, got: str) -> Refusal:

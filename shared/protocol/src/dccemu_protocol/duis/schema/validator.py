@@ -6,7 +6,6 @@ SMETS1 parts of a Response. ``xsi:type`` and ``xsi:nil`` are refused: no DUIS ty
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeAlias
@@ -35,23 +34,21 @@ class ComplexType:
 CompiledType: TypeAlias = "ComplexType | Check"
 
 
-class Types:
+class Types(dict[str, "CompiledType"]):
     """Types by name, compiled when first used."""
 
     def __init__(self, tables: Tables) -> None:
+        super().__init__()
         self.tables = tables
-        self._compiled: dict[str, CompiledType] = {}
 
     def simple(self, name: str) -> Check:
-        found = self.find(name)
+        found = self[name]
         if isinstance(found, ComplexType):
             raise EmulatorError(f"duis tables: {name} is not a simple type")
         return found
 
-    def find(self, name: str) -> CompiledType:
-        found = self._compiled.get(name)
-        if found is None:
-            found = self._compiled[name] = self._compile(name)
+    def __missing__(self, name: str) -> CompiledType:
+        found = self[name] = self._compile(name)
         return found
 
     def _compile(self, name: str) -> CompiledType:
@@ -118,7 +115,7 @@ def _check_leaf(element: Element, check: Check) -> None:
         raise _refuse(element, reason)
 
 
-def _check_children(element: Element, model: Model, find: Callable[[str], CompiledType]) -> None:
+def _check_children(element: Element, model: Model, known: Types) -> None:
     text = element.text
     if text is not None and text.strip(XML_SPACE):
         raise _refuse(element, "text stands between the elements")
@@ -129,26 +126,28 @@ def _check_children(element: Element, model: Model, find: Callable[[str], Compil
         if found is None:
             allowed = f"; {_expected(step)} belongs here" if step else "; nothing more belongs here"
             raise _refuse(child, f"{local_name(str(child.tag))} is not expected{allowed}")
-        state, kind = found
+        state, name = found
         tail = child.tail
         if tail is not None and tail.strip(XML_SPACE):
             raise _refuse(child, "text stands between the elements")
-        if kind is not None:
-            _check_element(child, find(kind), find)
+        if name is None:
+            continue
+        kind = known[name]
+        if isinstance(kind, ComplexType):
+            _check_complex(child, kind, known)
+        else:
+            if child.keys():
+                _check_attributes(child, {})
+            _check_leaf(child, kind)
     if state not in model.final:
         raise _refuse(element, f"{_expected(steps[state])} is missing")
 
 
-def _check_element(element: Element, kind: CompiledType, find: Callable[[str], CompiledType]) -> None:
-    if not isinstance(kind, ComplexType):
-        if element.keys():
-            _check_attributes(element, {})
-        _check_leaf(element, kind)
-        return
+def _check_complex(element: Element, kind: ComplexType, known: Types) -> None:
     if kind.attributes or element.keys():
         _check_attributes(element, kind.attributes)
     if kind.model is not None:
-        _check_children(element, kind.model, find)
+        _check_children(element, kind.model, known)
     elif kind.text is not None:
         _check_leaf(element, kind.text)
     elif len(element) or element.text:
@@ -170,7 +169,9 @@ def validate(root: Element) -> None:
     """
     known = types()
     name = local_name(str(root.tag))
-    kind = known.tables.roots.get(name)
-    if kind is None or root.tag != f"{{{SR}}}{name}":
+    type_name = known.tables.roots.get(name)
+    if type_name is None or root.tag != f"{{{SR}}}{name}":
         raise _refuse(root, f"{root.tag!r} is not a DUIS document")
-    _check_element(root, known.find(kind), known.find)
+    kind = known[type_name]
+    assert isinstance(kind, ComplexType)
+    _check_complex(root, kind, known)
