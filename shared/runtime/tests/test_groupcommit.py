@@ -270,3 +270,27 @@ async def test_listeners_hear_what_the_database_drew_for_each_row(store: Databas
     found = await store.pool.fetch("SELECT position, text FROM notes ORDER BY position")
     assert [text for _, text in heard] == [str(n) for n in range(count)]
     assert heard == [tuple(row) for row in found]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["plain", "", " blank at its ends ", "NULL", "{1,2}", "a,b", "é\n\t"],
+        ['"', "a\\b", '\\"', "plain"],
+        [None, "plain", '"', "NULL"],
+        [""],
+        [None],
+    ],
+)
+async def test_texts_are_written_as_they_are(store: Database, texts: list[str | None]) -> None:
+    await store.group.commit(Unit(writes=[Write(NOTE, (text, 1)) for text in texts]))
+
+    assert await notes(store) == texts
+
+
+async def test_several_rows_of_one_table_go_as_one_statement(store: Database) -> None:
+    unit = Unit([Claim(CLAIM, ("request 1", "body"))], [Write(SET, (key, n)) for n, key in enumerate("abca")])
+
+    assert at_once.gather([unit]) is not None
+    await store.group.commit(unit)
+    assert dict(await store.pool.fetch("SELECT key, value FROM states")) == {"a": 3, "b": 1, "c": 2}

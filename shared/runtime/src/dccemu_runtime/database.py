@@ -79,6 +79,8 @@ class Database:
                 "idle_in_transaction_session_timeout": "10000",
                 # The plans are of small arrays and indexes: compiling them costs more than it gains.
                 "jit": "off",
+                # A plan made while a table is small is kept while it grows: it goes by the index from the start.
+                "enable_seqscan": "off",
             },
         )
         database = cls(own_url, schema, pool)

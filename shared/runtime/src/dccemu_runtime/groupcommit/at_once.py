@@ -15,11 +15,10 @@ from typing import TypeAlias
 
 import asyncpg
 
+from .literals import literal, taking_literals, texts_of
 from .operations import Claim, ClaimOperation, Operation, Row, Unit, Write, columns_of, last_of_each_key
 
 Step: TypeAlias = Operation | ClaimOperation
-#: More units than these go by COPY: its round trips are then cheaper than arrays.
-MOST = 64
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -43,7 +42,7 @@ def gather(units: Sequence[Unit]) -> dict[Step, list[Row]] | None:
 def _is_apart(ops: tuple[Step, ...]) -> bool:
     """Whether no operation of a unit can meet a row of another of its operations."""
     added = {op.table for op in ops if _adds(op)}
-    changed = [op.table for op in ops if not _adds(op)]
+    changed = [op.table for op in dict.fromkeys(ops) if not _adds(op)]
     return added.isdisjoint(changed) and len(set(changed)) == len(changed)
 
 
@@ -80,10 +79,13 @@ async def execute(connection: asyncpg.pool.PoolConnectionProxy, steps: dict[Step
         A claim was lost or a row is not acceptable: nothing was written.
     """
     ordered = sorted(steps, key=lambda op: op.name)
-    arguments: list[list[object]] = []
+    arguments: list[object] = []
     for op in ordered:
         rows = steps[op] if isinstance(op, ClaimOperation) else last_of_each_key(op, steps[op])
-        arguments += columns_of(rows)
+        texts = texts_of(_sql(op))
+        arguments += [
+            literal(column) if is_text else column for is_text, column in zip(texts, columns_of(rows), strict=True)
+        ]
     drawn = await connection.fetch(_statement(tuple(ordered)), *arguments)
     if drawn:
         returning = next(op for op in ordered if isinstance(op, Operation) and op.returning)
@@ -95,12 +97,16 @@ async def execute(connection: asyncpg.pool.PoolConnectionProxy, steps: dict[Step
 def _statement(ops: tuple[Step, ...]) -> str:
     parts, given, last = [], 0, "SELECT 1 WHERE false"
     for number, op in enumerate(ops):
-        sql = op.plain if isinstance(op, ClaimOperation) else op.sql
-        parts.append(f"s{number} AS ({_PARAMETER.sub(_shift(given), sql)})")
+        sql = _sql(op)
+        parts.append(f"s{number} AS ({_PARAMETER.sub(_shift(given), taking_literals(sql))})")
         given += len({match[1] for match in _PARAMETER.finditer(sql)})
         if isinstance(op, Operation) and op.returning:
             last = f"SELECT {op.returning} FROM s{number}"  # noqa: S608 - names of a table
     return f"WITH {', '.join(parts)} {last}"
+
+
+def _sql(op: Step) -> str:
+    return op.plain if isinstance(op, ClaimOperation) else op.sql
 
 
 def _shift(given: int) -> Callable[[re.Match[str]], str]:

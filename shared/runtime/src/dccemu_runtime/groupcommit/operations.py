@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Row: TypeAlias = tuple[Any, ...]
 Listener: TypeAlias = Callable[[Sequence[Row]], None]
@@ -57,16 +57,14 @@ class ClaimOperation:
     probe: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """A row for an operation."""
 
     op: Operation
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A row with a unique key that this unit needs for itself."""
 
     op: ClaimOperation
@@ -74,7 +72,7 @@ class Claim:
 
     @property
     def key(self) -> Row:
-        return tuple(self.row[index] for index in self.op.key)
+        return tuple([self.row[index] for index in self.op.key])
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import asyncpg
@@ -36,7 +36,7 @@ Probe: TypeAlias = tuple[str, Row]
 @dataclass(slots=True)
 class _Waiting:
     unit: Unit
-    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    done: asyncio.Future[None]
 
 
 class GroupCommit:
@@ -100,10 +100,10 @@ class GroupCommit:
             raise StoreUnavailable("the service is stopping")
         if len(self._queue) >= self._capacity:
             raise Overloaded(f"{self._capacity} use cases wait for the database")
-        waiting = _Waiting(unit)
-        self._queue.append(waiting)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(unit, done))
         self._wake.set()
-        await waiting.done
+        await done
 
     async def _run(self) -> None:
         while True:
@@ -143,7 +143,7 @@ class GroupCommit:
                     _fail(waiting, outcome)
 
     async def _transaction(self, units: Sequence[Unit]) -> list[AlreadyClaimed | None]:
-        steps = at_once.gather(units) if len(units) <= at_once.MOST else None
+        steps = at_once.gather(units)
         if steps is not None and await self._at_once(steps):
             return [None] * len(units)
         return await self._in_two_phases(units)
