@@ -166,11 +166,11 @@ class Receive:
         writes = self._fleet.alerts(device, reaction.alerts, now)
         if reaction.response is not None:
             writes = [*self._responses(command, reaction.response, now), *writes]
-        detail: dict[str, object] = {"message_code": None, "alerts": len(reaction.alerts)}
-        if reaction.message is not None:
-            header = reaction.message
-            detail["message_code"] = f"{header.message_code:04x}"
-            detail |= {"originator": str(header.originator), "counter": header.counter}
+        header, alerts = reaction.message, len(reaction.alerts)
+        detail: dict[str, object] = {"message_code": None, "alerts": alerts}
+        if header is not None:
+            code, originator = f"{header.message_code:04x}", str(header.originator)
+            detail = {"message_code": code, "alerts": alerts, "originator": originator, "counter": header.counter}
         return [*writes, self._entry(command, now, reaction.outcome.value, detail, reaction)]
 
     def _responses(self, command: DeviceCommand, response: bytes, now: datetime) -> list[Write]:

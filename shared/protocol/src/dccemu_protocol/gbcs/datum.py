@@ -223,13 +223,21 @@ def decode(data: bytes) -> Datum:
 
 def read(cursor: Cursor, depth: int = 0) -> Datum:
     """Read one datum from the front of a cursor."""
-    at = cursor.at
-    tag = cursor.data[at] if at < cursor.end else cursor.peek()
-    reader = _READ.get(tag)
-    if reader is None:
-        raise GbcsError(BAD_TAG, f"{tag:02x} is not a DLMS data type in use", at)
-    cursor.at = at + 1
-    return reader(cursor, depth)
+    return read_some(cursor, 1, depth)[0]
+
+
+def read_some(cursor: Cursor, count: int, depth: int = 0) -> list[Datum]:
+    """Read ``count`` data from the front of a cursor."""
+    data, end = cursor.data, cursor.end
+    found: list[Datum] = []
+    for _ in range(count):
+        at = cursor.at
+        reader = _READ.get(data[at] if at < end else cursor.peek())
+        if reader is None:
+            raise GbcsError(BAD_TAG, f"{data[at]:02x} is not a DLMS data type in use", at)
+        cursor.at = at + 1
+        found.append(reader(cursor, depth))
+    return found
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -247,8 +255,12 @@ def _write_elements(out: bytearray, datum: Datum, tagged: bool) -> None:
         out += octets
         return
     elements: tuple[Datum, ...] = datum.elements  # type: ignore[union-attr]
+    count = len(elements)
     out.append(datum.TAG)
-    out += encode_length(len(elements))
+    if count < 0x80:
+        out.append(count)
+    else:
+        out += encode_length(count)
     for element in elements:
         _WRITE[type(element)](out, element, True)
 
@@ -379,8 +391,7 @@ def _elements_reader(kind: Callable[[tuple[Datum, ...]], Datum]) -> _Reader:
         count = cursor.length()
         if count > cursor.end - cursor.at:
             cursor.need(count)
-        depth += 1
-        return kind(tuple([read(cursor, depth) for _ in range(count)]))
+        return kind(tuple(read_some(cursor, count, depth + 1)))
 
     return read_elements
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import lru_cache
 from struct import Struct
 
-from .datum import Datum, encode_into, read
+from .datum import Datum, encode_into, read, read_some
 from .errors import BAD_TAG, BAD_VALUE, GbcsError
 from .octets import Cursor, encode_length
 
@@ -184,33 +184,45 @@ def decode(data: bytes) -> AccessRequest | AccessResponse | DataNotification:
 
 
 def _read_request(cursor: Cursor, invoke: int) -> AccessRequest:
-    specifications = tuple([_read_specification(cursor) for _ in range(_count(cursor))])
+    specifications = _read_specifications(cursor, _count(cursor))
     at = cursor.at
     count = _count(cursor)
     if count != len(specifications):
         raise GbcsError(BAD_VALUE, f"{len(specifications)} specifications have {count} data", at)
-    return AccessRequest(invoke, specifications, tuple([read(cursor) for _ in range(count)]))
+    return AccessRequest(invoke, specifications, tuple(read_some(cursor, count)))
+
+
+def _read_specifications(cursor: Cursor, count: int) -> tuple[Specification, ...]:
+    end = cursor.at + count * _PLAIN.size
+    plain = _without_selection(cursor.data[cursor.at : end]) if end <= cursor.end else None
+    if plain is None:
+        return tuple([_read_specification(cursor) for _ in range(count)])
+    cursor.at = end
+    return plain
+
+
+@lru_cache(maxsize=1024)
+def _without_selection(octets: bytes) -> tuple[Specification, ...] | None:
+    """Specifications without selective access, ``None`` for others; the same lists come again and again."""
+    places = list(_PLAIN.iter_unpack(octets))
+    if not all(place[0] in _ANSWERED for place in places):
+        return None
+    return tuple([Specification(_ANSWERED[operation], *place) for operation, *place in places])
 
 
 def _read_specification(cursor: Cursor) -> Specification:
     operation = _operation(cursor, _OPERATIONS)
-    octets = cursor.take(9)
+    class_id = cursor.unsigned(2)
+    obis = cursor.take(6)
+    member = cursor.u8()
     if operation is not _SELECTIVE:
-        return _plain(operation, octets)
-    class_id, obis, member = _PLACE.unpack(octets)
+        return Specification(operation, class_id, obis, member)
     return Specification(operation, class_id, obis, member, Selection(cursor.u8(), read(cursor)))
-
-
-@lru_cache(maxsize=4096)
-def _plain(operation: int, octets: bytes) -> Specification:
-    """The same members are asked for again and again."""
-    class_id, obis, member = _PLACE.unpack(octets)
-    return Specification(_OPERATIONS[operation], class_id, obis, member)
 
 
 def _read_response(cursor: Cursor, invoke: int) -> AccessResponse:
     cursor.expect(b"\x00", "the repeated specification")
-    data = tuple([read(cursor) for _ in range(_count(cursor))])
+    data = tuple(read_some(cursor, _count(cursor)))
     at = cursor.at
     count = _count(cursor)
     if count != len(data):
@@ -219,7 +231,7 @@ def _read_response(cursor: Cursor, invoke: int) -> AccessResponse:
     return AccessResponse(invoke, data, results)
 
 
-_PLACE = Struct(">H6sB")
+_PLAIN = Struct(">BH6sB")
 _SELECTIVE = Operation.GET_WITH_SELECTION
 _OPERATIONS = {operation.value: operation for operation in Operation}
 _ANSWERED = {value: operation for value, operation in _OPERATIONS.items() if value < 4}

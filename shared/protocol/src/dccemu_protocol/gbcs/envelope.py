@@ -60,6 +60,7 @@ class OtherInformation:
 
 
 _code_alone = lru_cache(maxsize=1024)(OtherInformation)
+"""Most messages carry a message code and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,8 @@ def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
     if width not in (0, 12):
         raise GbcsError(BAD_LENGTH, f"a date-time has 0 or 12 octets, not {width}", at)
     date_time = cursor.take(width)
-    other = _decode_other(cursor.part(cursor.length()))
+    width = cursor.length()
+    other = _code_alone(cursor.unsigned(2)) if width == 2 else _decode_other(cursor.part(width))
     payload = cursor.counted()
     signed = cursor.data[start + 1 : cursor.at]
     signature: bytes | None = None
@@ -251,9 +253,8 @@ def _decode_parties(cursor: Cursor) -> tuple[CRA, int, Eui64, Eui64]:
 
 
 def _decode_other(cursor: Cursor) -> OtherInformation:
+    """Other information that is more than a message code."""
     code = cursor.unsigned(2)
-    if not cursor.left:
-        return _code_alone(code)
     party = _entity(cursor.take(8))
     if not cursor.left:
         return OtherInformation(code, party)
