@@ -10,7 +10,7 @@ from dccemu_contracts.inventory import DeviceFact, TrustAnchorCell
 from dccemu_gateway.domain.commands import Command, OpenCommands, key_of_response
 from dccemu_gateway.domain.interest import INSTRUCTIONS, READ_SERVICES, instructions_of
 from dccemu_gateway.domain.lifecycle import CommandState, RequestState
-from dccemu_gateway.domain.originator import is_known_to, role_on_device
+from dccemu_gateway.domain.originator import is_known_to, standing
 from dccemu_gateway.domain.sequence import Fate, fate_of
 from dccemu_protocol import catalogue
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, OtherInformation
@@ -84,7 +84,7 @@ def device(*cells: tuple[int, Eui64]) -> DeviceFact:
 )
 def test_a_user_is_known_by_the_cell_of_the_role_it_acts_in(cells, user, role, known, name) -> None:
     assert is_known_to(user, device(*cells), role) is known
-    assert role_on_device(user, device(*cells), role) == name
+    assert standing(user, device(*cells), role) == (known, name)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
@@ -45,13 +45,13 @@ class Workbench:
         """The same for another Device."""
         device = DeviceView(DEVICE, kind, version, "A" if kind == "ESME" and variant is None else variant)
         other = Workbench(device)
-        other.context = replace(self.context, device=device)
+        other.context = self.context._replace(device=device)
         return other
 
     def given(self, **changes: object) -> Workbench:
         """The same with another context."""
         other = Workbench(self.device)
-        other.context = replace(self.context, **changes)  # type: ignore[arg-type]
+        other.context = self.context._replace(**changes)  # type: ignore[arg-type]
         return other
 
     def request(self, srv: str, inner: str = "", user: Eui64 = USER, attributes: str = "") -> DuisRequest:

@@ -17,7 +17,7 @@ from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.entropy import Entropy
 
-from ..domain.originator import is_known_to, role_on_device
+from ..domain.originator import standing
 from .counters import RoleCounter
 from .directory import FactsDirectory
 from .own_keys import OwnKeys
@@ -47,16 +47,17 @@ class Transformer:
         ProtocolError
             What cannot be expressed for this Device.
         """
+        is_known, user_role = standing(request.user, device, role)
         context = TransformContext(
             now=self._clock.now(),
             device=self._view(device, request),
             broker=self._keys.broker,
-            user_is_known=is_known_to(request.user, device, role),
+            user_is_known=is_known,
             next_role_counter=self._next_counter,
             cin=cin,
             certificate=self._certificate,
             device_type=self._type,
-            user_role=role_on_device(request.user, device, role),
+            user_role=user_role,
         )
         return transform(request, context)
 

@@ -48,7 +48,7 @@ def is_known_to(user: Eui64, device: DeviceFact, role: str) -> bool:
     return cell_role(user, device, role) is not None
 
 
-def role_on_device(user: Eui64, device: DeviceFact, role: str) -> UserRole:
-    """The User's role in the words of the use cases."""
+def standing(user: Eui64, device: DeviceFact, role: str) -> tuple[bool, UserRole]:
+    """Whether the Device knows the User in the role it acts in, and that role in the words of the use cases."""
     held = cell_role(user, device, role)
-    return _NAMES.get(held if held is not None else CELL_OF_ROLE.get(role, -1), "Other")
+    return held is not None, _NAMES.get(CELL_OF_ROLE.get(role, -1) if held is None else held, "Other")

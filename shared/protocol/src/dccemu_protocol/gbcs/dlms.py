@@ -129,22 +129,33 @@ def _encode_request(request: AccessRequest) -> bytes:
     count = encode_length(len(specifications))
     out += count
     for one in specifications:
-        if len(one.obis) != 6:
-            raise GbcsError(BAD_VALUE, f"OBIS {one.obis.hex()} does not have six octets")
-        out.append(one.operation)
-        out += one.class_id.to_bytes(2, "big")
-        out += one.obis
-        out.append(one.member)
-        selection = one.selection
-        if (selection is not None) != (one.operation == _SELECTIVE):
-            raise GbcsError(BAD_VALUE, "selective access and its parameters go together")
-        if selection is not None:
-            out.append(selection.selector)
-            encode_into(out, selection.parameters)
+        encode_specification(out, one)
     out += count
     for datum in data:
         encode_into(out, datum)
     return bytes(out)
+
+
+def encode_specification(out: bytearray, one: Specification) -> None:
+    """Append the octets of an access request specification."""
+    if len(one.obis) != 6:
+        raise GbcsError(BAD_VALUE, f"OBIS {one.obis.hex()} does not have six octets")
+    out.append(one.operation)
+    out += one.class_id.to_bytes(2, "big")
+    out += one.obis
+    out.append(one.member)
+    selection = one.selection
+    if (selection is not None) != (one.operation == _SELECTIVE):
+        raise GbcsError(BAD_VALUE, "selective access and its parameters go together")
+    if selection is not None:
+        out.append(selection.selector)
+        encode_into(out, selection.parameters)
+
+
+def assemble_request(invoke_id: int, count: int, specifications: bytes | bytearray, data: bytes | bytearray) -> bytes:
+    """The octets of an access request whose ``count`` specifications and data are written already."""
+    length = encode_length(count)
+    return b"".join((b"\xd9", invoke_id.to_bytes(4, "big"), b"\x00", length, specifications, length, data))
 
 
 def _encode_response(response: AccessResponse) -> bytes:

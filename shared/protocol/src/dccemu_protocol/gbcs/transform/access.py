@@ -18,10 +18,10 @@ from typing import Final
 
 from ...duis.document import Element
 from .. import datum as d
-from ..datum import Datum
-from ..dlms import AccessRequest, Operation, Selection, Specification, encode, invoke_id
+from ..datum import encode_into
+from ..dlms import Operation, Selection, Specification, assemble_request, encode_specification, invoke_id
 from . import rules
-from .data import NULL, Data, datum_source
+from .data import NULL, Piece, datum_pieces
 from .elements import boolean, children, find, place, steps
 from .job import Job
 from .lists import order_named
@@ -53,10 +53,14 @@ _RANGE: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of an access request; its specification is complete unless the OBIS code varies or it reads a log."""
+    """One part of an access request.
+
+    ``octets`` are those of its specification, None where the OBIS code varies or a log is read.
+    """
 
     specification: Specification
-    data: Data
+    octets: bytes | None
+    data: tuple[Piece, ...]
     is_log: bool
     condition: tuple[str, ...] | None
     each: str | None
@@ -65,10 +69,19 @@ class Part:
     field: int
     addend: Integers | None
 
-    def add_to(
-        self, specifications: list[Specification], data: list[Datum], job: Job, element: Element, number: int
-    ) -> None:
+    def write(self, specifications: bytearray, data: bytearray, job: Job, element: Element, number: int) -> None:
         """Append the specification and its datum."""
+        if self.octets is not None:
+            specifications += self.octets
+        else:
+            encode_specification(specifications, self._fitted(job, element, number))
+        for piece in self.data:
+            if isinstance(piece, bytes):
+                data += piece
+            else:
+                encode_into(data, piece(job, element, number))
+
+    def _fitted(self, job: Job, element: Element, number: int) -> Specification:
         specification = self.specification
         if self.addend is not None:
             code = bytearray(specification.obis)
@@ -85,8 +98,7 @@ class Part:
                 ),
             )
             specification = replace(specification, operation=Operation.GET_WITH_SELECTION, selection=selection)
-        specifications.append(specification)
-        data.append(self.data(job, element, number))
+        return specification
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +111,23 @@ class DlmsCommand:
     def payload(self, job: Job) -> bytes:
         """The access request's octets."""
         body = job.body
-        specifications: list[Specification] = []
-        data: list[Datum] = []
+        count, specifications, data = 0, bytearray(), bytearray()
         for part in self.parts:
             if part.condition is not None and find(body, part.condition) is None:
                 continue
             if part.each is None:
-                part.add_to(specifications, data, job, body, 0)
-            else:
-                elements = children(body, part.each)
-                for number, element in enumerate(elements if part.order is None else part.order(elements), 1):
-                    if part.where_true and not boolean(element):
-                        continue
-                    part.add_to(specifications, data, job, element, number)
-        if not specifications:
+                part.write(specifications, data, job, body, 0)
+                count += 1
+                continue
+            elements = children(body, part.each)
+            for number, element in enumerate(elements if part.order is None else part.order(elements), 1):
+                if part.where_true and not boolean(element):
+                    continue
+                part.write(specifications, data, job, element, number)
+                count += 1
+        if not count:
             raise TransformError(self.when_empty, "the request leaves nothing to do", place(body))
-        return encode(AccessRequest(invoke_id(job.counter), tuple(specifications), tuple(data)))
+        return assemble_request(invoke_id(job.counter), count, specifications, data)
 
 
 def obis(code: str) -> bytes:
@@ -141,14 +154,18 @@ def _part(spec: Json) -> Part:
         letter, source = list_argument(options["add"])
         field, addend = "ABCDEF".index(text_argument(letter)), integer_source(source, 0, 255)
     is_log = operation == "read log"
+    specification = Specification(
+        Operation.GET if is_log else _OPERATIONS[text_argument(operation)],
+        integer_argument(class_id),
+        obis(text_argument(code)),
+        integer_argument(member),
+    )
+    octets = bytearray()
+    encode_specification(octets, specification)
     return Part(
-        Specification(
-            Operation.GET if is_log else _OPERATIONS[text_argument(operation)],
-            integer_argument(class_id),
-            obis(text_argument(code)),
-            integer_argument(member),
-        ),
-        datum_source(NULL if datum is None else datum),
+        specification,
+        None if is_log or addend is not None else bytes(octets),
+        datum_pieces(NULL if datum is None else datum),
         is_log,
         steps(text_argument(options["if"])) if "if" in options else None,
         text_argument(options["each"]) if "each" in options else None,

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, Literal, cast
@@ -82,6 +82,7 @@ class UseCase:
     command_spec: Json
 
 
+@lru_cache(maxsize=1024)
 def version_number(text: str) -> tuple[int, ...]:
     """The leading numbers of ``4.3`` as numbers that compare (``4`` as ``4.0``); none of a text that is no version."""
     found = _VERSION.match(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from ...duis.document import Element
@@ -11,7 +12,7 @@ from ...identifiers import Eui64
 from . import rules
 from .catalogue import Catalogue, Service, UseCase, catalogue, version_number
 from .elements import children, eui_octets, find, has, place, steps, text
-from .model import DeviceView, TransformContext
+from .model import DeviceView, TransformContext, is_poly_phase
 from .rules import TransformError
 
 UNKNOWN_VERSION: Final = (4, 0)
@@ -34,14 +35,10 @@ def choose_use_case(request: DuisRequest, context: TransformContext) -> UseCase:
     found = catalogue()
     srv = request.service_reference_variant
     device = context.device
-    fitting = [
-        candidate
-        for candidate in found.candidates.get(srv, ())
-        if device.type in candidate[1].devices and _fits_phases(candidate[1], device)
-    ]
-    if not fitting:
+    performed = _performed(srv, device.type, device.esme_variant)
+    if not performed:
         raise TransformError(rules.DEVICE_CANNOT, f"{device.type} {device.eui} does not perform {srv}", source=_SOURCE)
-    fitting = [candidate for candidate in fitting if _fits_body(candidate[1], request.body, context)]
+    fitting = [candidate for candidate in performed if _fits_body(candidate[1], request.body, context)]
     if not fitting:
         raise _misfit(found, srv, request, device)
     version = version_number(device.gbcs_version) or UNKNOWN_VERSION
@@ -51,6 +48,16 @@ def choose_use_case(request: DuisRequest, context: TransformContext) -> UseCase:
     rule = found.version_refusals.get(srv, rules.GBCS_VERSION_LACKS)
     raise TransformError(
         rule, f"GBCS version {device.gbcs_version} has no use case for it", place(request.body), _SOURCE
+    )
+
+
+@lru_cache(maxsize=4096)
+def _performed(srv: str, device_type: str, esme_variant: str | None) -> tuple[tuple[UseCase, Service], ...]:
+    """The use cases of a Service Request Variant that are for Devices of a type and kind."""
+    return tuple(
+        candidate
+        for candidate in catalogue().candidates.get(srv, ())
+        if device_type in candidate[1].devices and _fits_phases(candidate[1], esme_variant)
     )
 
 
@@ -64,20 +71,22 @@ def _misfit(found: Catalogue, srv: str, request: DuisRequest, device: DeviceView
     )
 
 
-def _fits_phases(service: Service, device: DeviceView) -> bool:
+def _fits_phases(service: Service, esme_variant: str | None) -> bool:
     """Poly-phase or not; a Device of unknown variant is taken for single phase unless the body tells."""
-    if service.phases is None or (not device.esme_variant and service.has):
+    if service.phases is None or (not esme_variant and service.has):
         return True
-    return (service.phases == "poly") == device.is_poly_phase
+    return (service.phases == "poly") == is_poly_phase(esme_variant)
 
 
 def _fits_body(service: Service, body: Element, context: TransformContext) -> bool:
     if service.role is not None and service.role != context.user_role:
         return False
-    if any(find(body, path) is None for path in service.has) or any(
-        find(body, path) is not None for path in service.lacks
-    ):
-        return False
+    for path in service.has:
+        if find(body, path) is None:
+            return False
+    for path in service.lacks:
+        if find(body, path) is not None:
+            return False
     if service.equals is not None:
         path, value = service.equals
         found = find(body, path)

@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from ...duis.document import Element
 from .. import datum as d
 from ..datum import Datum
+from ..octets import encode_length
 from .elements import at, children
 from .job import Job
 from .lists import BIT_SOURCES, distinct
@@ -37,8 +38,10 @@ from .values import (
 )
 
 Data: TypeAlias = Source[Datum]
+Piece: TypeAlias = bytes | Data
 CONSTRUCTORS: dict[str, Callable[[Json], Data]] = {}
 NULL: Final[Json] = {"null-data": None}
+_LISTS: Final = {"structure": d.Structure.TAG, "array": d.Array.TAG}
 
 _NUMBERS: Final[dict[str, tuple[Callable[[int], Datum], int, int]]] = {
     "unsigned": (d.Unsigned, 0, 0xFF),
@@ -64,6 +67,24 @@ def datum_source(spec: Json) -> Data:
     if compiler is None:
         raise CatalogueError(f"{kind!r} is neither a DLMS data type nor a constructor")
     return compiler(argument)
+
+
+def datum_pieces(spec: Json) -> tuple[Piece, ...]:
+    """Compile a datum expression to what is written one after the other: octets, and data with a value source."""
+    constant = constant_datum(spec)
+    if constant is not None:
+        return (d.encode(constant),)
+    kind, argument = single(spec)
+    if kind not in _LISTS or not isinstance(argument, list):
+        return (datum_source(spec),)
+    pieces: list[Piece] = [bytes((_LISTS[kind],)) + encode_length(len(argument))]
+    for piece in (one for element in argument for one in datum_pieces(element)):
+        last = pieces[-1]
+        if isinstance(last, bytes) and isinstance(piece, bytes):
+            pieces[-1] = last + piece
+        else:
+            pieces.append(piece)
+    return tuple(pieces)
 
 
 def constant_datum(spec: Json) -> Datum | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ...identifiers import Eui64
 from ..envelope import GbcsMessage
@@ -53,7 +53,12 @@ class DeviceView:
     @property
     def is_poly_phase(self) -> bool:
         """Whether the ESME variant is one of the poly-phase ones."""
-        return (self.esme_variant or "").upper().startswith("C")
+        return is_poly_phase(self.esme_variant)
+
+
+def is_poly_phase(esme_variant: str | None) -> bool:
+    """Whether an ESME variant is one of the poly-phase ones."""
+    return (esme_variant or "").upper().startswith("C")
 
 
 def _no_certificate(eui: Eui64, usage: Usage) -> bytes | None:
@@ -64,8 +69,7 @@ def _no_type(eui: Eui64) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class TransformContext:
+class TransformContext(NamedTuple):
     """The sender's side of a transformation.
 
     ``user_is_known``: the User's credentials are in a cell of the Device. ``next_role_counter`` gives the Originator
@@ -85,8 +89,7 @@ class TransformContext:
     cos_party: Eui64 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Transformed:
+class Transformed(NamedTuple):
     """A GBCS message without signature and MAC, and what is still to be done to it.
 
     ``critical`` tells that the User gets it as a Pre-Command. ``signer`` is who signs: the User, the broker (joins of
