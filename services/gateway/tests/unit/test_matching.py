@@ -39,6 +39,7 @@ def command(name: str = "c1", counter: int = 7) -> Command:
         sent_at=NOW,
         expires_at=NOW,
         execution_at=None,
+        extra={},
     )
 
 

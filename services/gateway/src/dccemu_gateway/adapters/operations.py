@@ -11,7 +11,7 @@ import asyncpg
 
 from dccemu_runtime.groupcommit import Claim, Row, Write, claim, insert, update, upsert
 
-from ..domain.commands import Command
+from ..domain.commands import Command, Facts
 from ..domain.examination import Examination, PreCommand
 from ..domain.lifecycle import CommandState, DeliveryState, Kind, RequestState
 
@@ -145,14 +145,14 @@ def insert_command(command: Command, payload: bytes) -> Write:
             command.expires_at,
             command.execution_at,
             payload,
-            json.dumps(command.extra) if command.extra else "{}",
+            _text(command.extra),
         ),
     )
 
 
 def move_command(command: Command) -> Write:
     """The new state of a Command."""
-    return Write(_MOVE_COMMAND, (command.id, command.state, command.expires_at, json.dumps(command.extra)))
+    return Write(_MOVE_COMMAND, (command.id, command.state, command.expires_at, _text(command.extra)))
 
 
 def claim_answer(command_id: str) -> Claim:
@@ -175,9 +175,13 @@ def put_pre_command(kept: PreCommand, digest: str) -> Write:
             digest,
             kept.made_at,
             kept.execution_at,
-            json.dumps(kept.facts),
+            _text(kept.facts),
         ),
     )
+
+
+def _text(facts: Facts) -> str:
+    return json.dumps(facts) if facts else "{}"
 
 
 def read_command(row: asyncpg.Record) -> Command:

@@ -7,9 +7,8 @@ item 5). A Command is found by Device, business originator and counter; the id o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from dccemu_protocol.duis.responses import AnsweredRequest
 from dccemu_protocol.gbcs.envelope import GbcsMessage
@@ -22,8 +21,7 @@ Facts: TypeAlias = Mapping[str, JsonValue]
 CommandKey: TypeAlias = tuple[str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A Command as the gateway keeps it.
 
     ``originator`` is the business originator in the GBCS header: the User, the broker or the CoS Party. ``extra`` holds
@@ -47,7 +45,7 @@ class Command:
     sent_at: datetime
     expires_at: datetime
     execution_at: datetime | None
-    extra: Facts = field(default_factory=dict)
+    extra: Facts
 
     @property
     def key(self) -> CommandKey:

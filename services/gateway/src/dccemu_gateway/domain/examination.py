@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -22,8 +23,7 @@ from .lifecycle import Kind, kind_of
 from .policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class PreCommand:
+class PreCommand(NamedTuple):
     """A Pre-Command the DCC made and keeps until its Signed Pre-Command comes or its life ends.
 
     ``payload`` is the message without signature field and MAC: the tag and what is to be signed.
@@ -37,8 +37,8 @@ class PreCommand:
     message_code: int
     payload: bytes
     made_at: datetime
-    execution_at: datetime | None = None
-    facts: Facts = field(default_factory=dict)
+    execution_at: datetime | None
+    facts: Facts
 
     @property
     def signed_part(self) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dccemu_protocol.errors import ProtocolError
 
@@ -40,8 +41,7 @@ class Failure:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How far a document came through the table: the checks passed, in order, and the failure that ended it."""
 
     passed: int

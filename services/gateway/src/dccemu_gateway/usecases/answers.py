@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from dccemu_protocol import catalogue
 from dccemu_protocol.duis import AnsweredRequest, Element, responses, text_of
@@ -13,8 +13,7 @@ from dccemu_protocol.identifiers import RequestId
 from ..domain.examination import Examination
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A reply: a DUIS document with 200, or an HTTP status with a sentence that says why."""
 
     status: int

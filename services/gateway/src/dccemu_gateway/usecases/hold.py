@@ -120,6 +120,8 @@ class Hold:
         return await self._keep(examination, kind, timer, accepted)
 
     def _due(self, examination: Examination) -> datetime | None:
+        if examination.submitted.execution_date_time is None:
+            return None
         return held_until(examination, timedelta(days=self._gateway.settings.cos_ahead_days))
 
     async def _keep(self, examination: Examination, kind: Kind, timer: Write, accepted: Write) -> Reply:

@@ -8,7 +8,6 @@ dropped: it has no effect.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -165,7 +164,7 @@ class Respond:
     ) -> None:
         """The one final answer: whoever claims it makes it. ``claimed``: the unit holds that claim already."""
         state = advance(COMMAND_LIFE, command.state, event)
-        ended = replace(command, state=state, extra=command.extra if extra is None else extra)
+        ended = command._replace(state=state, extra=command.extra if extra is None else extra)
         if not claimed:
             unit.claim(claim_answer(command.id))
         unit.write(move_command(ended))
@@ -176,7 +175,7 @@ class Respond:
         assert command.execution_at is not None
         state = advance(COMMAND_LIFE, command.state, CommandEvent.TAKE_UP)
         expires_at = command.execution_at + self._gateway.execution_wait
-        taken_up = replace(command, state=state, expires_at=expires_at)
+        taken_up = command._replace(state=state, expires_at=expires_at)
         unit.write(move_command(taken_up))
         unit.write(*self._gateway.followers.wake(command.request_id, self._gateway.now()))
         unit.after_commit(lambda: self._gateway.open_commands.put(taken_up))
@@ -275,9 +274,9 @@ class Respond:
         total = int(command.extra.get("instructions", 1) or 1)  # type: ignore[arg-type]
         extra = {**command.extra, "seen": seen, "failed": failed}
         if command.state is CommandState.SENT:  # The Response to the Command was lost, its effect was not.
-            command = replace(command, state=CommandState.TAKEN_UP)
+            command = command._replace(state=CommandState.TAKEN_UP)
         if seen < total:
-            counted = replace(command, extra=extra)
+            counted = command._replace(extra=extra)
             unit.write(move_command(counted))
             unit.after_commit(lambda: self._gateway.open_commands.put(counted))
             return

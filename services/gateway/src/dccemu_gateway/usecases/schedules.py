@@ -191,8 +191,8 @@ class Schedules:
                 outcome = f"failed {error.rule}"
             else:
                 extra: dict[str, JsonValue] = {"schedule": schedule.id, "created_by": schedule.request_id}
-                command = replace(prepared.command, extra={**prepared.command.extra, **extra})
-                rows = self._send.rows(replace(prepared, command=command), examination.target.hub)
+                command = prepared.command._replace(extra={**prepared.command.extra, **extra})
+                rows = self._send.rows(prepared._replace(command=command), examination.target.hub)
                 await execute(connection, *rows)
                 gateway.database.after_commit(connection, gateway.outbox.wake)
                 gateway.database.after_commit(connection, lambda: gateway.open_commands.put(command))

@@ -7,9 +7,9 @@ only when that unit is durable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from dccemu_contracts.wan import DeviceCommand
 from dccemu_protocol import catalogue
@@ -34,8 +34,7 @@ GBCS_VERSION = "4.0"
 """Said of a Pre-Command where the inventory does not know the Device's GBCS version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A Command ready to go: its record and its octets."""
 
     command: Command

@@ -7,7 +7,6 @@ document, so every step still refuses what it cannot read. Sources: duis.md sect
 
 from __future__ import annotations
 
-import base64
 import binascii
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -134,11 +133,11 @@ def _header_values(header: Element) -> dict[str, str]:
 
 
 def _payload(body: Element) -> bytes:
-    found = body.find(_PAYLOAD)
+    found = next(body.iterchildren(_PAYLOAD), None)
     if found is None:
         raise _bad("GBCSPayload is missing", "/Request/Body/SignedPreCommand")
     try:
-        return base64.b64decode("".join((found.text or "").split()), validate=True)
+        return binascii.a2b_base64("".join((found.text or "").split()), strict_mode=True)
     except (binascii.Error, ValueError):
         raise _bad("GBCSPayload is not base64", "/Request/Body/SignedPreCommand/GBCSPayload") from None
 
@@ -162,7 +161,7 @@ def read_request(root: Element, request_id: RequestId | None = None) -> DuisRequ
     if first is not None and first not in _BOOLEANS:
         raise _bad(f"FirstInSequence {first[:20]!r} is not a boolean", "/Request/Header/FirstInSequence")
     preceding = header.get(_PRECEDING)
-    execution = body.find(_EXECUTION)
+    execution = next(body.iterchildren(_EXECUTION), None)
     return DuisRequest(
         request_id=request_id,
         command_variant=int(variant),

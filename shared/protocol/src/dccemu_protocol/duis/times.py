@@ -44,4 +44,5 @@ def _offset(zone: str | None) -> timedelta:
 
 def write_date_time(at: datetime) -> str:
     """Write UTC with milliseconds and ``Z``, the form of the published samples (duis.md section 2)."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"

@@ -59,14 +59,14 @@ def header_agrees(examination: Examination) -> None:
         raise _mismatch(
             "a signed Command without MAC", f"{message.cra.name}, MAC {'absent' if not message.mac else 'present'}"
         )
-    for name, expected, got in (
-        ("originator", request.user, message.originator),
-        ("recipient", request.device, message.target),
-        ("counter", request.request_id.counter, message.counter),
-        ("message code", f"{kept.message_code:04x}", f"{message.message_code:04x}"),
+    for name, form, expected, got in (
+        ("originator", "", request.user, message.originator),
+        ("recipient", "", request.device, message.target),
+        ("counter", "", request.request_id.counter, message.counter),
+        ("message code", "04x", kept.message_code, message.message_code),
     ):
         if expected != got:
-            raise _mismatch(f"{name} {expected}", f"{got}")
+            raise _mismatch(f"{name} {expected:{form}}", f"{got:{form}}")
     if kept.srv != request.service_reference_variant or kept.execution_at != request.execution_date_time:
         raise Refusal(
             "PRE_COMMAND_MISMATCH",
