@@ -18,6 +18,7 @@ from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, OtherInformation, de
 from dccemu_protocol.gbcs.errors import GbcsError
 from dccemu_protocol.gbcs.respond import Draft, carry_out, rules
 from dccemu_protocol.gbcs.respond.energy import cumulative, night_share
+from dccemu_protocol.gbcs.respond.events import note, noted
 from dccemu_protocol.gbcs.respond.keys import own_key
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Usage, assemble, csr, parse, profiles, signer
@@ -135,7 +136,7 @@ def test_a_value_of_the_wrong_type_is_not_matched(esme):
 def test_clearing_the_event_log_leaves_one_entry_that_says_so(esme):
     esme.dlms(0x0024, (ACTION, "7/0-0:99.98.0.255/1", d.Integer(0)))
 
-    assert [entry[1] for entry in esme.device.stored["log/event"]] == [0x8F52]
+    assert [entry[1] for entry in noted(Draft(esme.device.stored), "event")] == [0x8F52]
 
 
 def test_supply_is_disabled_armed_and_enabled(esme):
@@ -293,8 +294,20 @@ def test_a_gas_event_log_is_cleared_and_the_security_log_is_not(gsme):
     (kept,) = gsme.gbz(0x0015, gbz.cluster_command("ClearEventLogRequest", {"logId": 4}, 0))
 
     assert (cleared.fields["clearedEventLogs"], kept.fields["clearedEventLogs"]) == (8, 0)
-    assert len(gsme.device.stored["log/event"]) == 1
-    assert len(gsme.device.stored["log/security"]) > 1
+    assert len(noted(Draft(gsme.device.stored), "event")) == 1
+    assert len(noted(Draft(gsme.device.stored), "security")) > 1
+
+
+def test_a_log_of_events_keeps_the_newest_hundred_after_those_of_a_new_device():
+    draft = Draft({"log/event": [[100, 0x8183, ""], [200, 0x8154, "009b"]]})
+
+    for number in range(99):
+        note(draft, "event", times.from_seconds(1000 + number), 0x8145, "ab" if number == 98 else "")
+
+    assert noted(draft, "event")[:2] == [[200, 0x8154, "009b"], [1000, 0x8145, ""]]
+    assert noted(draft, "event")[-1] == [1098, 0x8145, "ab"]
+    assert len(noted(draft, "event")) == 100
+    assert len(noted(Draft({"log/event": []}), "event")) == 0
 
 
 # -- credentials, joins, firmware ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs import respond
 from dccemu_protocol.gbcs.envelope import GbcsMessage, decode
 from dccemu_protocol.gbcs.respond import AlertOrder, DeviceFacts, Draft, NoRecipient, Occasion, Value
-from dccemu_protocol.gbcs.respond.occasion import note
+from dccemu_protocol.gbcs.respond.events import note
 
 from .checks import admit, any_role_of
 from .findings import Finding, Outcome, Refused

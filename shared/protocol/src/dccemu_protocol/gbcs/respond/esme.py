@@ -20,7 +20,8 @@ from .dlms import (
     period,
     store,
 )
-from .occasion import DOUBTFUL, LOG_DEPTH, RELIABLE, AlertOrder, Occasion
+from .events import LOG_DEPTH
+from .occasion import DOUBTFUL, RELIABLE, AlertOrder, Occasion
 from .rules import Member, member, rules
 from .state import Value
 from .top_up import TopUpRefused, accept_utrn

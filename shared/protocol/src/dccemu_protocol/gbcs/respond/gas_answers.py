@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .. import times, zcl
 from . import account, energy
+from .events import noted
 from .gas_attributes import attribute_value
 from .gas_effects import attribute_name
 from .gbz import ANSWERS, NOT_FOUND, Asked, ComponentRefused
@@ -51,7 +52,7 @@ def _event_log(occasion: Occasion, asked: Asked) -> Sequence[zcl.ZclPayload]:
     begin, end = asked.number("startTime"), asked.number("endTime")
     wanted = asked.number("eventId")
     entries: list[zcl.Entry] = []
-    for entry in occasion.state.entries("log/security" if number == 4 else "log/event"):
+    for entry in noted(occasion.state, "security" if number == 4 else "event"):
         if not isinstance(entry, list):
             continue
         at, code, *extra = entry

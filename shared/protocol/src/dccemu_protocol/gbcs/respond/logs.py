@@ -14,6 +14,7 @@ from datetime import timedelta
 from .. import datum as d
 from .. import times
 from . import account, energy
+from .events import noted
 from .occasion import Occasion
 from .rules import LogShape, Member, rules
 from .rules import member as _member
@@ -76,7 +77,7 @@ def _rows(
             if begin <= at <= end:
                 yield [at, *_snapshot(occasion.facts, occasion.state, shape, at)]
     else:
-        for entry in occasion.state.entries(f"log/{shape.of}"):
+        for entry in noted(occasion.state, shape.of):
             if isinstance(entry, list) and isinstance(entry[0], int) and begin <= entry[0] <= end:
                 yield [_cell(value) for value in entry]
 

@@ -14,12 +14,12 @@ from .. import crypto, times
 from ..datum import Datum
 from ..der_types import DerAlert
 from ..envelope import GbcsMessage
+from .events import LOG_DEPTH, note
 from .keys import cell_key, own_key
 from .rules import MessageRules
 from .state import DeviceFacts, Draft, Value
 
 RELIABLE, DOUBTFUL = 0x00, 0x02
-LOG_DEPTH = 100
 
 
 Content: TypeAlias = tuple[Datum, ...] | bytes | DerAlert
@@ -110,15 +110,8 @@ class Occasion:
         return crypto.encrypt(plain, crypto.derive_key(secret, me, crypto.USE_ENCRYPTION, counter, self.reader), me)
 
     def note(self, log: str, code: int, extra: str = "") -> None:
-        """Write an entry into one of the Device's logs."""
+        """Write an entry into one of the Device's logs of events."""
         note(self.state, log, self.at, code, extra)
-
-
-def note(state: Draft, log: str, at: datetime, code: int, extra: str = "") -> None:
-    """Write an entry (seconds, code, further octets in hexadecimal) into a log, the oldest dropped beyond its depth."""
-    entries = state.entries(f"log/{log}")
-    entries.append([times.seconds_since_2000(at), code, extra])
-    state.put(f"log/{log}", entries[-LOG_DEPTH:])
 
 
 def note_snapshot(state: Draft, at: datetime) -> None:
