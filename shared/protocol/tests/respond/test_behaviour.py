@@ -307,7 +307,15 @@ def test_a_log_of_events_keeps_the_newest_hundred_after_those_of_a_new_device():
     assert noted(draft, "event")[:2] == [[200, 0x8154, "009b"], [1000, 0x8145, ""]]
     assert noted(draft, "event")[-1] == [1098, 0x8145, "ab"]
     assert len(noted(draft, "event")) == 100
-    assert len(noted(Draft({"log/event": []}), "event")) == 0
+    assert noted(Draft({"log/event": []}), "event") == []
+
+
+def test_a_log_of_events_that_was_given_as_a_list_is_gone_on_with():
+    draft = Draft({"log/power": [[100, 7], [200, 8, "ab"]]})
+
+    note(draft, "power", times.from_seconds(300), 9)
+
+    assert noted(draft, "power") == [[100, 7], [200, 8, "ab"], [300, 9, ""]]
 
 
 # -- credentials, joins, firmware ------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def note(state: Draft, log: str, at: datetime, code: int, extra: str = "") -> No
     """Write an entry (seconds, code, further octets in hexadecimal) into a log, the oldest dropped beyond its depth."""
     name = f"log/{log}"
     kept = state.get(name)
-    text = kept if isinstance(kept, str) else " ".join([_text(entry) for entry in state.entries(name)])
+    text = kept if isinstance(kept, str) else _text(state.entries(name))
     if text.count(" ") >= LOG_DEPTH - 1:
         text = text.partition(" ")[2]
     entry = f"{times.seconds_since_2000(at)}/{code}/{extra}"
@@ -32,10 +32,9 @@ def note(state: Draft, log: str, at: datetime, code: int, extra: str = "") -> No
 
 
 def _entry(text: str) -> list[Value]:
-    seconds, code, extra = text.split("/")
-    return [int(seconds), int(code), extra]
+    seconds, code, *extra = text.split("/")
+    return [int(seconds), int(code), *extra]
 
 
-def _text(entry: Value) -> str:
-    assert isinstance(entry, list)
-    return "/".join([str(part) for part in entry])
+def _text(entries: list[Value]) -> str:
+    return " ".join(["/".join(map(str, entry)) for entry in entries if isinstance(entry, list)])
