@@ -9,29 +9,35 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
 import httptools
 
 from dccemu_protocol.errors import EmulatorError
 
 from ..groupcommit import Overloaded
+from .deadline import Deadline
+from .posting import Target, request, target_of
 
 
 class DeliveryFailed(EmulatorError):
     """The other side did not take it: refused, reset, too slow, or not HTTP. Try again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; header names in lower case."""
+class Answer(NamedTuple):
+    """What came back."""
 
     status: int
-    headers: Mapping[str, str]
+    fields: Sequence[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header fields; names in lower case."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.fields}
 
 
 @dataclass(slots=True)
@@ -51,7 +57,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[str, str] = {}
+        self._deadline = Deadline(asyncio.get_running_loop(), self._too_slow)
+        self._fields: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self._keep = False
         self.heard = False
@@ -64,6 +71,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_usable = False
+        self._deadline.close()
         self._fail(f"the connection was closed before the answer ({exc or 'end of stream'})")
 
     def data_received(self, data: bytes) -> None:
@@ -83,7 +91,7 @@ class _Connection(asyncio.Protocol):
     # parser callbacks
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._fields.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -97,15 +105,22 @@ class _Connection(asyncio.Protocol):
             return
         self._keep = self._parser.should_keep_alive()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Answer(status, self._headers, bytes(self._body)))
+            self._answer.set_result(Answer(status, self._fields, bytes(self._body)))
 
-    async def exchange(self, request: bytes) -> Answer:
-        """Send ``request`` and return the answer; the connection may be used again when ``is_usable``."""
+    async def exchange(self, octets: bytes, until: float) -> Answer:
+        """Send ``octets`` and return the answer; the connection may be used again when ``is_usable``.
+
+        Raises
+        ------
+        TimeoutError
+            The answer was not there ``until`` a time of the loop.
+        """
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
-        self._headers, self._body, self.heard = {}, bytearray(), False
-        self._transport.write(request)
+        self._fields, self._body, self.heard = [], bytearray(), False
+        self._deadline.set_at(until)
+        self._transport.write(octets)
         try:
             answer = await self._answer
         except BaseException:
@@ -113,6 +128,7 @@ class _Connection(asyncio.Protocol):
             raise
         finally:
             self._answer = None
+            self._deadline.lift()
         if not self._keep:
             self.close()
         return answer
@@ -121,6 +137,10 @@ class _Connection(asyncio.Protocol):
         self.is_usable = False
         if self._transport is not None:
             self._transport.abort() if self._answer is not None else self._transport.close()
+
+    def _too_slow(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(TimeoutError())
 
     def _fail(self, why: str) -> None:
         if self._answer is not None and not self._answer.done():
@@ -180,22 +200,19 @@ class RawPool:
         ValueError
             ``url`` is not an http or https address.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{url!r} is not an http or https address")
-        if parts.scheme == "https" and tls is None:
-            tls = ssl.create_default_context()
-        if parts.scheme == "http":
+        target = target_of(url)
+        if target.scheme == "http":
             tls = None
-        port = parts.port or (80 if tls is None else 443)
-        request = _request(
-            parts.hostname, parts.netloc.rpartition("@")[2], parts.path, parts.query, body, content_type, headers
-        )
-        key = (parts.scheme, parts.hostname, port, id(tls))
-        host = self._hosts.setdefault(key, _Host())
+        elif tls is None:
+            tls = ssl.create_default_context()
+        octets = request(target, body, content_type, headers)
+        key = (target.scheme, target.name, target.port, id(tls))
+        host = self._hosts.get(key)
+        if host is None:
+            host = self._hosts[key] = _Host()
         await self._enter(host, url)
         try:
-            return await self._send(host, parts.hostname, port, tls, request)
+            return await self._send(host, target, tls, octets)
         finally:
             self._leave(host)
 
@@ -232,25 +249,25 @@ class RawPool:
                 return
         host.open -= 1
 
-    async def _send(self, host: _Host, name: str, port: int, tls: ssl.SSLContext | None, request: bytes) -> Answer:
+    async def _send(self, host: _Host, target: Target, tls: ssl.SSLContext | None, octets: bytes) -> Answer:
+        until = asyncio.get_running_loop().time() + self._connect_time + self._answer_time
         try:
-            async with asyncio.timeout(self._connect_time + self._answer_time):
-                while (kept := self._take_idle(host)) is not None:
-                    try:
-                        return await self._exchange(host, kept, request)
-                    except DeliveryFailed:
-                        if kept.heard:
-                            raise
-                        # It had been closed by the other side while it was unused: take another.
-                return await self._exchange(host, await self._connect(name, port, tls), request)
+            while (kept := self._take_idle(host)) is not None:
+                try:
+                    return await self._exchange(host, kept, octets, until)
+                except DeliveryFailed:
+                    if kept.heard:
+                        raise
+                    # It had been closed by the other side while it was unused: take another.
+            return await self._exchange(host, await self._connect(target.name, target.port, tls), octets, until)
         except TimeoutError as error:
             # The other side may be gone without a word: connections kept from before would each be waited for as long.
             while host.idle:
                 host.idle.popleft()[0].close()
-            raise DeliveryFailed(f"no answer from {name}:{port} in time") from error
+            raise DeliveryFailed(f"no answer from {target.name}:{target.port} in time") from error
 
-    async def _exchange(self, host: _Host, connection: _Connection, request: bytes) -> Answer:
-        answer = await connection.exchange(request)
+    async def _exchange(self, host: _Host, connection: _Connection, octets: bytes, until: float) -> Answer:
+        answer = await connection.exchange(octets, until)
         if connection.is_usable:
             if self._idle_time > 0:
                 host.idle.append((connection, asyncio.get_running_loop().time()))
@@ -279,20 +296,3 @@ class RawPool:
             raise DeliveryFailed(f"cannot connect to {name}:{port}: {error}") from error
         except TimeoutError as error:
             raise DeliveryFailed(f"cannot connect to {name}:{port} in {self._connect_time} s") from error
-
-
-def _request(
-    hostname: str,
-    netloc: str,
-    path: str,
-    query: str,
-    body: bytes,
-    content_type: str,
-    headers: Mapping[str, str] | None,
-) -> bytes:
-    target = (path or "/") + (f"?{query}" if query else "")
-    lines = [f"POST {target} HTTP/1.1", f"host: {netloc or hostname}", f"content-type: {content_type}"]
-    lines += [f"content-length: {len(body)}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
-    if " " in target or any("\r" in line or "\n" in line for line in lines):
-        raise ValueError("an address or header holds a space or a line break")
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

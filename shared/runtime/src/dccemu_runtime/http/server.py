@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import ssl
 import time
-from asyncio.events import TimerHandle
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from . import problem
+from .deadline import Deadline
 
 log = structlog.get_logger(__name__)
 _LINGER_SECONDS = 0.25
@@ -96,7 +96,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._bounds = bounds
         self._certificates = certificates
         self._certificate_id: bytes | None = None
-        self._deadline: TimerHandle | None = None
+        self._deadline = Deadline(self.loop, self._too_slow)
         self._head: int | None = 0  # octets of the present request's head, None while its body is read
         self._is_refused = False
 
@@ -114,10 +114,10 @@ class _BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self._bounds.connections:
             self._refuse(503, f"more than {self._bounds.connections} connections")
             return
-        self._arm(self._bounds.header_time)
+        self._deadline.set(self._bounds.header_time)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
+        self._deadline.close()
         if self._certificate_id is not None:
             self._certificates[self._certificate_id] -= 1
             if self._certificates[self._certificate_id] <= 0:
@@ -139,8 +139,8 @@ class _BoundedProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def on_message_begin(self) -> None:
-        if self._deadline is None:
-            self._arm(self._bounds.header_time)
+        if not self._deadline.is_set:
+            self._deadline.set(self._bounds.header_time)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -149,27 +149,20 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._refuse(431, "the request has too many or too long headers")
             raise _Refused
         self._head = None
-        self._arm(self._bounds.body_time)
+        self._deadline.set(self._bounds.body_time)
         super().on_headers_complete()
         if self.cycle is not None:
             self.cycle.transport = _Together(self.transport, self.loop)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
-        self._disarm()
+        self._deadline.lift()
         self._head = 0
         super().on_message_complete()
 
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(seconds, self._too_slow)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _too_slow(self) -> None:
-        self._deadline = None
+        if self._is_refused:
+            self.transport.close()
+            return
         answered = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
         if not answered and not self.transport.is_closing():
             self._refuse(408, "the request did not arrive in time")
@@ -191,8 +184,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         # A connection that is closed on unread octets is reset, and the answer is lost with it: read on for a moment.
-        self._disarm()
-        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self._deadline.set(_LINGER_SECONDS)
 
 
 class Server:
