@@ -41,14 +41,14 @@ def headers_text(contract: Contract) -> str:
     return json.dumps({"type": kind, **traced}) if traced else _untraced(kind)
 
 
-def headers_of(text: str) -> dict[str, str]:
+def headers_of(text: str) -> Mapping[str, str]:
     """The headers of a row: most rows have one of a few texts."""
-    return dict(_parsed(text)) if len(text) < _SHORT else json.loads(text)
+    return _parsed(text) if len(text) < _SHORT else json.loads(text)
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str) -> dict[str, str]:
-    return json.loads(text)  # type: ignore[no-any-return]
+def _parsed(text: str) -> Mapping[str, str]:
+    return MappingProxyType(json.loads(text))
 
 
 @lru_cache(maxsize=256)

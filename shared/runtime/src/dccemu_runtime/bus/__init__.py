@@ -8,32 +8,31 @@ it, and ``incarnation`` tells it when a broker came back without its contents.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from dccemu_protocol.errors import EmulatorError
 
 #: A replay is handed over in batches that are so many times larger than those of a group.
 REPLAY_BATCHES = 4
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class BusUnavailable(EmulatorError):
     """The bus took no message: the broker is away or its queue is full."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message: ``id`` is unique and stable over repeats, ``key`` the unit of order."""
 
     topic: str
     key: str
     value: bytes
     id: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NO_HEADERS
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """Where the bus put a message."""
 
     topic: str

@@ -71,14 +71,24 @@ class _Group:
         self.name = name
         self.places: dict[tuple[str, int], _Place] = {}
         self.members: list[_Member] = []
+        self._shares: dict[_Member, list[tuple[str, int]]] = {}
 
     def assigned(self, member: _Member) -> list[tuple[str, int]]:
-        result = []
-        for slot in self.places:
-            candidates = [other for other in self.members if slot[0] in other.topics]
-            if candidates and candidates[slot[1] % len(candidates)] is member:
-                result.append(slot)
-        return result
+        """A member's share of the partitions, the same until ``share_out``."""
+        share = self._shares.get(member)
+        if share is None:
+            share = self._shares[member] = []
+            for slot in self.places:
+                candidates = [other for other in self.members if slot[0] in other.topics]
+                if candidates and candidates[slot[1] % len(candidates)] is member:
+                    share.append(slot)
+        return share
+
+    def share_out(self) -> None:
+        """Members or partitions are others than before: whoever sleeps looks what is its own now."""
+        self._shares.clear()
+        for member in self.members:
+            member.wake.set()
 
 
 class _Member:
@@ -139,7 +149,7 @@ class _Member:
         for slot in self._group.assigned(self):
             place = self._group.places[slot]
             room = limit - len(batch)
-            if place.is_busy or room <= 0:
+            if place.is_busy or room <= 0 or (not place.replay and place.offset >= self._bus.end(slot)):
                 continue
             place.offset = max(place.offset, self._bus.begin(slot))
             replayed = list(islice(place.replay, room))
@@ -257,8 +267,7 @@ class MemoryBus:
                     joined.places[(topic, number)] = _first_place(partition)
         member = _Member(self, joined, topics, handler, temporary=replay)
         joined.members.append(member)
-        for other in joined.members:
-            other.wake.set()
+        joined.share_out()
         if self._ready is None:
             member.begin()
         else:
@@ -295,8 +304,7 @@ class MemoryBus:
             self._ready.remove(member)
         if temporary:
             self._groups.pop(group.name, None)
-        for other in group.members:
-            other.wake.set()
+        group.share_out()
         self._room.set()
 
     def _topic(self, name: str) -> list[_Partition]:
