@@ -268,6 +268,8 @@ class Outbox:
             return 0
         if self._sole:
             return await self._look_once()
+        if self._bus.incarnation == self._relayed_in and not await self._database.pool.fetchval(sql.IS_UNSENT):
+            return 0
         async with self._database.transaction() as connection:
             await connection.execute(sql.TAKE_TURNS)
             incarnation = self._bus.incarnation

@@ -6,6 +6,7 @@ COLUMNS = ("id", "topic", "key", "value", "headers")
 # loses costs a repeat, so nobody waits for it to reach the disk.
 TAKE_TURNS = """
 SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtext('outbox ' || current_schema()))"""
+IS_UNSENT = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sent_in IS NULL)"
 TAKE = """
 SELECT position, id, topic, key, value, headers FROM outbox
 WHERE sent_in IS NULL ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED"""

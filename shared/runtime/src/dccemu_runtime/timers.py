@@ -131,9 +131,12 @@ class Timers:
         while True:
             self._wake.clear()
             try:
-                while await self.run_one():
-                    pass
-                await self._rest()
+                due = await self._next()
+                if due is not None and due <= self._clock.now():
+                    while await self.run_one():
+                        pass
+                    due = await self._next()
+                await self._rest(due)
             except (StoreUnavailable, asyncpg.PostgresError, *CONNECTION_TROUBLE) as error:
                 log.warning("timers wait", schema=self._database.schema, error=repr(error))
                 await asyncio.sleep(0.5)
@@ -141,9 +144,13 @@ class Timers:
                 log.exception("the timer runner failed", schema=self._database.schema)
                 await asyncio.sleep(1)
 
-    async def _rest(self) -> None:
+    async def _next(self) -> datetime | None:
+        """When the first timer is due."""
+        due: datetime | None = await self._database.pool.fetchval(_NEXT, list(self._handlers))
+        return due
+
+    async def _rest(self, due: datetime | None) -> None:
         """Sleep until the next due time, a change of the Clock, a new timer, or the poll."""
-        due = await self._database.pool.fetchval(_NEXT, list(self._handlers))
         pause = self._poll
         if due is not None and not self._clock.is_frozen:
             pause = min(pause, max((due - self._clock.now()).total_seconds(), 0.005))
