@@ -84,10 +84,7 @@ class RequestId:
 
     @classmethod
     def parse(cls, text: str) -> RequestId:
-        parts = text.split(":")
-        if len(parts) != 3 or not _COUNTER.match(parts[2]) or int(parts[2]) > MAX_COUNTER:
-            raise ProtocolError("BAD_REQUEST_ID", f"{text[:80]!r} is not originator:target:counter")
-        return cls(Eui64.parse(parts[0]), Eui64.parse(parts[1]), int(parts[2]))
+        return _request_id(text)
 
     def __str__(self) -> str:
         return f"{self.originator}:{self.target}:{self.counter}"
@@ -96,3 +93,12 @@ class RequestId:
     def response_id(self) -> str:
         """The ResponseID that answers this request: identifiers swapped, same counter (duis.md section 3)."""
         return f"{self.target}:{self.originator}:{self.counter}"
+
+
+# That of a request is read when it comes and when its answer goes.
+@lru_cache(maxsize=8192)
+def _request_id(text: str) -> RequestId:
+    parts = text.split(":")
+    if len(parts) != 3 or not _COUNTER.match(parts[2]) or int(parts[2]) > MAX_COUNTER:
+        raise ProtocolError("BAD_REQUEST_ID", f"{text[:80]!r} is not originator:target:counter")
+    return RequestId(Eui64.parse(parts[0]), Eui64.parse(parts[1]), int(parts[2]))
