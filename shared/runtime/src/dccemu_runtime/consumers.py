@@ -50,6 +50,8 @@ _NOT_THE_MESSAGE = (StoreUnavailable, Overloaded, asyncpg.DeadlockDetectedError,
 class OpenUnit:
     """The unit of a fast handler: it already claims the message."""
 
+    __slots__ = ("_after", "_claims", "_writes")
+
     def __init__(self, claim: Claim) -> None:
         self._claims = [claim]
         self._writes: list[Write] = []
@@ -140,7 +142,10 @@ class Consumer:
                 self._count(message.topic, "repeated")
                 continue
             chains.setdefault((message.topic, message.key), []).append(message)
-        await asyncio.gather(*(self._chain(chain) for chain in chains.values()))
+        if len(chains) == 1:
+            await self._chain(*chains.values())
+        else:
+            await asyncio.gather(*map(self._chain, chains.values()))
 
     async def _chain(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -149,9 +154,10 @@ class Consumer:
             self._count(message.topic, outcome)
 
     def _count(self, topic: str, outcome: str) -> None:
-        if (topic, outcome) not in self._counters:
-            self._counters[topic, outcome] = HANDLED.labels(self._group, topic, outcome)
-        self._counters[topic, outcome].inc()
+        counter = self._counters.get((topic, outcome))
+        if counter is None:
+            counter = self._counters[topic, outcome] = HANDLED.labels(self._group, topic, outcome)
+        counter.inc()
 
     async def _one(self, message: Message) -> str:
         try:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import uuid
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 # The order of the P-256 group (FIPS 186-4, appendix D.1.2.3): a private key is 1 to order - 1.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+# RFC 9562, section 5.4: version and variant are set, the other bits are drawn.
+_UUID_VERSION_4 = 0x00000000_0000_4000_8000_000000000000
+_UUID_DRAWN = 0xFFFFFFFF_FFFF_0FFF_3FFF_FFFFFFFFFFFF
 
 
 class Entropy:
@@ -65,7 +68,9 @@ class Entropy:
 
     def uuid(self) -> str:
         """A random UUID (version 4) as text."""
-        return str(uuid.UUID(bytes=self.octets(16), version=4))
+        number = int.from_bytes(self.octets(16), "big") & _UUID_DRAWN | _UUID_VERSION_4
+        text = f"{number:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def number(self, below: int) -> int:
         """A whole number from 0 to ``below`` - 1, without noticeable bias."""

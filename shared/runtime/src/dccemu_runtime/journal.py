@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -39,8 +40,7 @@ _NAMES = ", ".join(_COLUMNS)
 _TRIM = "DELETE FROM journal WHERE position <= (SELECT max(position) FROM journal) - $1"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One check of a message: ``rule`` by name, what was expected and found, the clause that demands it."""
 
     rule: str
@@ -59,7 +59,7 @@ class Check:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One thing that happened: ``stage`` says where on the way, ``outcome`` how it ended there."""
 
@@ -199,7 +199,6 @@ def _conditions(wanted: Filter) -> tuple[str, list[object]]:
 
 
 def _row(entry: Entry) -> Row:
-    checks = to_json([check.as_json() for check in entry.checks]).decode() if entry.checks else "[]"
     return (
         entry.id,
         entry.at,
@@ -209,10 +208,16 @@ def _row(entry: Entry) -> Row:
         entry.device,
         entry.srv,
         entry.outcome,
-        checks,
+        _checks_text(tuple(entry.checks)) if entry.checks else "[]",
         to_json(entry.detail).decode() if entry.detail else "{}",
         entry.message,
     )
+
+
+@lru_cache(maxsize=4096)
+def _checks_text(checks: tuple[Check, ...]) -> str:
+    """The checks as JSON: those that messages of one kind pass are the same each time."""
+    return to_json([check.as_json() for check in checks]).decode()
 
 
 def _entry(row: asyncpg.Record) -> Entry:

@@ -13,7 +13,8 @@ tracer = trace.get_tracer("dccemu")
 
 def headers() -> dict[str, str]:
     """The ``traceparent`` of the current span, for a message or an HTTP request; empty when nothing is traced."""
-    if not trace.get_current_span().get_span_context().is_valid:
+    span = trace.get_current_span()
+    if span is trace.INVALID_SPAN or not span.get_span_context().is_valid:
         return {}
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
