@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from dccemu_contracts.device_index import DeviceIndex, InventoryKey
 from dccemu_contracts.entitlement import (
+    UkDays,
     entitled_role,
     entitled_throughout,
     network_operators,
@@ -158,6 +159,14 @@ def test_a_day_begins_where_its_date_begins() -> None:
         assert uk_date(starts_at(day)) == day
     assert uk_date(datetime(2026, 1, 2, 4, 59, tzinfo=UTC), 5) == date(2026, 1, 1)
     assert uk_date(datetime(2026, 1, 2, 5, 0, tzinfo=UTC), 5) == date(2026, 1, 2)
+
+
+def test_the_day_that_is_remembered_is_that_of_the_instant_in_whatever_order_they_come() -> None:
+    days = UkDays()
+    edges = [starts_at(date(2026, 3, 29)), starts_at(date(2026, 3, 30)), starts_at(date(2026, 10, 25))]
+    instants = [edge + timedelta(seconds=by) for edge in edges for by in (0, -1, 1, 3600, -3600, 86400)]
+
+    assert [days.date_of(at) for at in instants] == [uk_date(at) for at in instants]
 
 
 def test_an_upheld_objection_leaves_the_old_supplier(records: DeviceIndex) -> None:

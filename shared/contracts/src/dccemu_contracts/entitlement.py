@@ -76,6 +76,21 @@ def starts_at(day: date, switch_hour: int = 0) -> datetime:
     return datetime.combine(day, time(switch_hour), tzinfo=UK).astimezone(UTC)
 
 
+class UkDays:
+    """UK local dates of instants: most are of the day of the one before, which is remembered with its bounds."""
+
+    def __init__(self) -> None:
+        self._date = date.min
+        self._since = self._until = datetime.max.replace(tzinfo=UTC)
+
+    def date_of(self, at: datetime) -> date:
+        """Give the UK local date of an instant."""
+        if not self._since <= at < self._until:
+            self._date = day = uk_date(at)
+            self._since, self._until = starts_at(day), starts_at(day + timedelta(days=1))
+        return self._date
+
+
 def span_at(fact: RegistrationFact, role: str, at: datetime) -> RoleSpan | None:
     """Find the registration in force: greatest effective-from not after the day, not ended, not cancelled."""
     day = uk_date(at, SWITCH_HOUR[fact.fuel])

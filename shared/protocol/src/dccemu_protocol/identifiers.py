@@ -87,12 +87,12 @@ class RequestId:
         return _request_id(text)
 
     def __str__(self) -> str:
-        return f"{self.originator}:{self.target}:{self.counter}"
+        return f"{_hyphened(self.originator.octets)}:{_hyphened(self.target.octets)}:{self.counter}"
 
     @property
     def response_id(self) -> str:
         """The ResponseID that answers this request: identifiers swapped, same counter (duis.md section 3)."""
-        return f"{self.target}:{self.originator}:{self.counter}"
+        return f"{_hyphened(self.target.octets)}:{_hyphened(self.originator.octets)}:{self.counter}"
 
 
 # That of a request is read when it comes and when its answer goes.

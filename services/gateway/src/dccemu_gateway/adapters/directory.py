@@ -56,6 +56,7 @@ class FactsDirectory:
         self._users_of: dict[str, tuple[str, ...]] = {}
         self._by_name: dict[tuple[object, int], _Held] = {}
         self._by_owner: dict[tuple[str, str], list[_Held]] = {}
+        self._days = entitlement.UkDays()
         self._entitled: dict[tuple[str, tuple[str, ...], str, tuple[str, ...], date], str | None] = {}
 
     # -- facts flow in ---------------------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ class FactsDirectory:
         self, user: str, roles: tuple[str, ...], device: DeviceFact, at: datetime, mpxns: tuple[str, ...] = ()
     ) -> str | None:
         # Registrations change at the beginning of a UK day at the earliest, so a day is what an answer holds for.
-        key = (user, roles, device.device, mpxns, entitlement.uk_date(at))
+        key = (user, roles, device.device, mpxns, self._days.date_of(at))
         if key in self._entitled:
             return self._entitled[key]
         role = entitlement.entitled_role(user, roles, device, self.index, at, mpxns=mpxns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from ..errors import ProtocolError
@@ -13,6 +14,8 @@ _DATE_TIME: Final = re.compile(
 )
 
 
+# A date is read by the rules and by the transformation, and more than once where others are reckoned from it.
+@lru_cache(maxsize=1024)
 def read_date_time(text: str) -> datetime:
     """Read an xs:dateTime; without a time zone it is taken as UTC. Fractions beyond microseconds are cut.
 
