@@ -172,11 +172,13 @@ class Load:
         connections = await self.open()
         queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         send = self._send_critical if self.plan.flow == "critical" else self._send
-        window = asyncio.Semaphore(self.plan.in_flight)
         began, used = time.perf_counter(), time.process_time()
         workers = [asyncio.create_task(self._work(one, queue, send)) for one in connections]
-        feeding = asyncio.create_task(self._feed(requests, queue, window, began))
-        await feeding
+        feeding = asyncio.create_task(self._feed(requests, queue, began))
+        # A worker has no end: one that ends has lost its connection, and what it sent may never be answered.
+        ended_first, _ = await asyncio.wait([feeding, *workers], return_when=asyncio.FIRST_COMPLETED)
+        for task in ended_first:
+            task.result()
         deadline = time.perf_counter() + 60
         while len(self.seen.answered) + len(self.seen.refused) < len(requests) and time.perf_counter() < deadline:
             self.seen.arrival.clear()
@@ -185,6 +187,8 @@ class Load:
             except TimeoutError:
                 continue
         for worker in workers:
+            if worker.done():
+                worker.result()
             worker.cancel()
         ended = max(self.seen.answered.values(), default=began)
         times = sorted(self.seen.answered[one] - self.seen.sent[one] for one in self.seen.answered)
@@ -203,7 +207,6 @@ class Load:
         self,
         requests: list[tuple[str, bytes]],
         queue: asyncio.Queue[tuple[str, bytes]],
-        window: asyncio.Semaphore,
         began: float,
     ) -> None:
         """Let a bounded number be in flight, or send at a given rate."""
