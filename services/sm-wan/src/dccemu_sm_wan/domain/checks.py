@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs import crypto
@@ -31,8 +31,7 @@ _TOP_UP = frozenset((0x0007, 0x0097))
 _FIRMWARE = 0x0012
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A Command that passed: the role it was sent in, and the name and value of the counter to remember."""
 
     rules: MessageRules

@@ -24,7 +24,7 @@ def note(state: Draft, log: str, at: datetime, code: int, extra: str = "") -> No
     """Write an entry (seconds, code, further octets in hexadecimal) into a log, the oldest dropped beyond its depth."""
     name = f"log/{log}"
     kept = state.get(name)
-    text = kept if isinstance(kept, str) else _text(state.entries(name))
+    text = kept if isinstance(kept, str) else _text(state.entries(name)[-LOG_DEPTH:])
     if text.count(" ") >= LOG_DEPTH - 1:
         text = text.partition(" ")[2]
     entry = f"{times.seconds_since_2000(at)}/{code}/{extra}"
