@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import structlog
 
@@ -18,7 +17,6 @@ from dccemu_runtime.journal import Check, Entry, Journal
 
 from ..domain.delivery import Delivery, Fate, deliver
 from ..domain.device import Reaction, SimulatedDevice, react
-from ..domain.findings import Finding
 from ..domain.seeding import hyphened, plain
 from .fleet import Fleet
 
@@ -223,17 +221,11 @@ class Receive:
                 outcome=outcome,
                 request_id=command.request_id,
                 device=command.device,
-                checks=() if reaction is None else [_check(finding) for finding in reaction.findings],
+                checks=() if reaction is None else list(map(Check._make, reaction.findings)),
                 detail={"command": command.id, **detail},
                 message=None if reaction is None else reaction.response,
             )
         )
-
-
-@lru_cache(maxsize=4096)
-def _check(finding: Finding) -> Check:
-    """The same few findings come again and again."""
-    return Check(*finding)
 
 
 def _changed(octets: bytes, fault: Fault | None) -> bytes:
