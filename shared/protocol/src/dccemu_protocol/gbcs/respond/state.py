@@ -32,7 +32,7 @@ class Draft:
 
     def put(self, name: str, value: Value) -> None:
         """Set a value; a text or number that is already stored is no change."""
-        if isinstance(value, str | int) and name not in self.changes:
+        if isinstance(value, (str, int)) and name not in self.changes:
             stored = self._stored.get(name)
             if type(stored) is type(value) and stored == value:
                 return
