@@ -31,9 +31,12 @@ _DECLARATION: Final = re.compile(
     rb"(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:\"(?P<a>[A-Za-z0-9._-]+)\"|'(?P<b>[A-Za-z0-9._-]+)'))?"
     rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:\"(?:yes|no)\"|'(?:yes|no)'))?[ \t\r\n]*\?>"
 )
+_USUAL_DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ENCODINGS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _PLAIN_TEXT_LIMIT: Final = 9_000_000  # libxml2 refuses text nodes over 10 MB unless told otherwise
+_ATTRIBUTE: Final = len(b' a=""')
+_NAMESPACE: Final = len(b' xmlns=""')
 _SOURCE: Final = "duis.md 1.8"
 _LONG_NAME: Final = re.compile(rb"<[^ \t\r\n<>/]{256}")
 
@@ -81,7 +84,9 @@ def _not_xml(detail: str, place: str = "") -> ProtocolError:
 
 def _check_prolog(data: bytes) -> None:
     start = 3 if data.startswith(_BYTE_ORDER_MARK) else 0
-    if data.startswith(b"<?", start):
+    if data.startswith(_USUAL_DECLARATION, start):
+        start += len(_USUAL_DECLARATION)
+    elif data.startswith(b"<?", start):
         declaration = _DECLARATION.match(data, start)
         if declaration is None:
             raise _not_xml("the document does not begin with a proper XML 1.0 declaration", "offset 0")
@@ -97,6 +102,8 @@ def _check_prolog(data: bytes) -> None:
 
 def _check_counts(data: bytes, tags: int, limits: Limits) -> None:
     """Count characters that elements, attributes and namespace declarations cannot do without."""
+    if len(data) <= min(limits.elements, _ATTRIBUTE * limits.attributes, _NAMESPACE * limits.namespaces):
+        return
     attributes = data.count(b"=")
     for what, count, limit in (
         ("elements", tags, 2 * limits.elements),
