@@ -157,7 +157,7 @@ class Submit:
     def _entry(self, examination: Examination, verdict: Verdict, outcome: str) -> Entry:
         request = examination.submitted if examination.is_read else None
         request_id = None if request is not None else examination.request_id
-        detail: dict[str, object] = {"passed": verdict.passed, "service": _WEB_SERVICES[examination.service]}
+        detail: dict[str, object] = {"passed": verdict.passed, "service": f"service{examination.service}"}
         if verdict.failure is not None:
             detail |= {"code": verdict.failure.code, "rule": verdict.failure.rule}
         if request is not None:
@@ -179,7 +179,6 @@ class Submit:
         )
 
 
-_WEB_SERVICES = {"T": "serviceT", "S": "serviceS", "D": "serviceD"}
 _KEPT = 65_536
 """Octets of a document that the journal keeps: firmware images are cut."""
 
