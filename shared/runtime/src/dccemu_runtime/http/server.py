@@ -16,6 +16,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -144,7 +145,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         if len(self.headers) > self._bounds.headers or size > self._bounds.header_bytes:
             self._refuse(431, "the request has too many or too long headers")
             raise _Refused
