@@ -150,9 +150,9 @@ def insert_command(command: Command, payload: bytes) -> Write:
     )
 
 
-def move_command(command: Command) -> Write:
-    """The new state of a Command."""
-    return Write(_MOVE_COMMAND, (command.id, command.state, command.expires_at, _text(command.extra)))
+def move_command(command: Command, state: CommandState, extra: Facts) -> Write:
+    """The new state of a Command, and what its answer needs from now on."""
+    return Write(_MOVE_COMMAND, (command.id, state, command.expires_at, _text(extra)))
 
 
 def claim_answer(command_id: str) -> Claim:

@@ -164,10 +164,9 @@ class Respond:
     ) -> None:
         """The one final answer: whoever claims it makes it. ``claimed``: the unit holds that claim already."""
         state = advance(COMMAND_LIFE, command.state, event)
-        ended = command._replace(state=state, extra=command.extra if extra is None else extra)
         if not claimed:
             unit.claim(claim_answer(command.id))
-        unit.write(move_command(ended))
+        unit.write(move_command(command, state, command.extra if extra is None else extra))
         unit.write(*self._gateway.followers.wake(command.request_id, self._gateway.now()))
         unit.after_commit(lambda: self._gateway.open_commands.close(command))
 
@@ -176,7 +175,7 @@ class Respond:
         state = advance(COMMAND_LIFE, command.state, CommandEvent.TAKE_UP)
         expires_at = command.execution_at + self._gateway.execution_wait
         taken_up = command._replace(state=state, expires_at=expires_at)
-        unit.write(move_command(taken_up))
+        unit.write(move_command(taken_up, state, taken_up.extra))
         unit.write(*self._gateway.followers.wake(command.request_id, self._gateway.now()))
         unit.after_commit(lambda: self._gateway.open_commands.put(taken_up))
 
@@ -277,7 +276,7 @@ class Respond:
             command = command._replace(state=CommandState.TAKEN_UP)
         if seen < total:
             counted = command._replace(extra=extra)
-            unit.write(move_command(counted))
+            unit.write(move_command(counted, counted.state, extra))
             unit.after_commit(lambda: self._gateway.open_commands.put(counted))
             return
         self._finish(unit, command, CommandEvent.EXECUTE, extra)
