@@ -11,6 +11,7 @@ import pytest
 from dccemu_contracts.wan import DeviceCommand
 from dccemu_runtime.bus import BusUnavailable, Message, Receipt
 from dccemu_runtime.bus.memory import MemoryBus
+from dccemu_runtime.database import Database
 from dccemu_runtime.groupcommit import Unit
 from dccemu_runtime.outbox import Outbox
 from dccemu_runtime.testing import Eventually, Opener
@@ -219,3 +220,28 @@ async def test_a_sole_relay_that_stops_says_where_it_put_what_is_not_confirmed(
 
     row = await database.pool.fetchrow("SELECT sent_in, offset_ FROM outbox")
     assert tuple(row) == (memory_bus.incarnation, 0)
+
+
+async def test_rows_that_are_being_forgotten_are_not_sent_again(
+    database: Database, memory_bus: MemoryBus, eventually: Eventually
+) -> None:
+    outbox = Outbox(database, memory_bus, sole=True)
+    collector = Collector()
+    await memory_bus.subscribe([DeviceCommand.topic.name], "sm-wan", collector)
+    await database.group.commit(Unit(writes=[outbox.write(command(1))]))
+    await outbox.relay_once()
+    await eventually(lambda: collector.ids == ["command-1"])
+
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1 FROM outbox FOR UPDATE")
+        forgetting = asyncio.create_task(outbox.confirm_once())
+
+        async def is_held_up() -> bool:
+            return bool(await database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+        await eventually(is_held_up)
+        assert await outbox.relay_once() == 0
+    await forgetting
+
+    assert collector.ids == ["command-1"]
+    assert await outbox.drained()

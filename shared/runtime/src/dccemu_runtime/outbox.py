@@ -329,8 +329,11 @@ class Outbox:
             lowest = await self._confirmed(topic)
             if lowest and incarnation == self._bus.incarnation == self._relayed_in:
                 passed = self._sent.passed(topic, lowest)
-                if passed:
-                    await self._database.pool.execute(sql.FORGET, passed)
+                try:
+                    if passed:
+                        await self._database.pool.execute(sql.FORGET, passed)
+                finally:
+                    self._sent.forget(passed)  # not before: a look at the table meanwhile would send them again
         for row in await self._database.pool.fetch(sql.WAITING, incarnation):
             lowest = await self._confirmed(row[0])
             if lowest and incarnation == self._bus.incarnation:

@@ -31,14 +31,17 @@ class Sent:
             self.positions.add(position)
 
     def passed(self, topic: str, confirmed: Mapping[int, int]) -> list[int]:
-        """Forget what lies before the confirmed offset of each partition; the positions of these rows."""
+        """The positions of what lies before the confirmed offset of each partition: known until ``forget``."""
         found: list[int] = []
         for partition, confirmed_offset in confirmed.items():
             rows = self._parts.get((topic, partition), deque())
             while rows and rows[0][0] < confirmed_offset:
                 found.append(rows.popleft()[1])
-        self.positions.difference_update(found)
         return found
+
+    def forget(self, positions: Iterable[int]) -> None:
+        """The rows that ``passed`` named are gone, or must be looked for in the table."""
+        self.positions.difference_update(positions)
 
     def release(self) -> list[Put]:
         """Forget everything; what it was."""
