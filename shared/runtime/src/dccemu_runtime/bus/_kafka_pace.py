@@ -1,11 +1,10 @@
 """How a reader waits at a broker that does not wake a waiting fetch.
 
 Apache Kafka holds a fetch until there is something to give. The local broker looks again and again while it holds one,
-at several times the price of an answer at once, and each fetch costs both ends. While there is traffic the broker is
-asked to hold for a short while: that keeps the round trip of a request short. A quiet reader asks for an answer at
-once and waits by itself: a short while on the path of a request, else until it is woken. One *scout* of the process
-asks for the ends of all topics that it reads, which costs about as much as one fetch, and wakes the readers of those
-that grew.
+at several times the price of an answer at once, and each fetch costs both ends. So a reader asks for an answer at once
+and waits by itself after an empty one: a short while as long as there is traffic, a little longer where much comes at
+a time; when it is quiet, longer still, or until it is woken. One *scout* of the process asks for the ends of all topics
+that it reads, which costs about as much as one fetch, and wakes the readers of those that grew.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 _HELD_MS = 250
 _QUIET_SECONDS = 1.0
 _LONGER = 5
+_BUSY = 3
 _AT_ONCE_MS = 1
 _SCOUT_SECONDS = 0.1
 #: A quiet reader looks by itself when its scout has said nothing for so long.
@@ -69,7 +69,7 @@ class Pace:
     Parameters
     ----------
     wait_ms
-        How long the broker may hold a fetch while there is traffic, in milliseconds.
+        The wait after an empty answer while there is traffic, in milliseconds.
     news
         Set by the scout when there is something to fetch.
     is_replay
@@ -77,38 +77,36 @@ class Pace:
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, wait_ms: int, news: asyncio.Event, *, is_replay: bool) -> None:
-        self._fetcher = consumer._fetcher
-        self._wait_ms = wait_ms
+        fetcher = consumer._fetcher
         longer = wait_ms * _LONGER / 1000
-        self._pause = _UNSCOUTED_SECONDS if is_replay or longer >= _SCOUT_SECONDS else longer
+        self._quiet_pause = _UNSCOUTED_SECONDS if is_replay or longer >= _SCOUT_SECONDS else longer
+        self._wait_ms = wait_ms
         self._news = news
         self._is_replay = is_replay
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
-        self._fetch = self._fetcher._proc_fetch_request
-        self._fetcher._proc_fetch_request = self._fetch_and_wait
-        self._be_quiet(is_replay)
+        self._pause = self._quiet_pause if is_replay else wait_ms / 1000
+        self._fetch = fetcher._proc_fetch_request
+        fetcher._proc_fetch_request = self._fetch_and_wait
+        fetcher._fetch_max_wait_ms = _AT_ONCE_MS
 
-    def follow(self, found: bool) -> None:
-        """Note whether there was something for the reader."""
+    def follow(self, found: int) -> None:
+        """Note how many messages there were for the reader."""
         if self._is_replay:
             return
         now = self._loop.time()
         if found:
             self._last = now
-            self._be_quiet(False)
+            # Where n come at a time, n milliseconds later is soon enough, within reason.
+            self._pause = min(max(found, self._wait_ms), _BUSY * self._wait_ms) / 1000
         elif now - self._last > _QUIET_SECONDS:
-            self._be_quiet(True)
-
-    def _be_quiet(self, is_quiet: bool) -> None:
-        self._is_quiet = is_quiet
-        self._fetcher._fetch_max_wait_ms = _AT_ONCE_MS if is_quiet else self._wait_ms
+            self._pause = self._quiet_pause
 
     async def _fetch_and_wait(self, *arguments: Any) -> Any:
         """Stands for ``Fetcher._proc_fetch_request``, which says whether it found something and is cancelled gently."""
         self._news.clear()
         found = await self._fetch(*arguments)
-        if self._is_quiet and not found:
+        if not found:
             with suppress(asyncio.CancelledError, TimeoutError):
                 async with asyncio.timeout(self._pause):
                     await self._news.wait()

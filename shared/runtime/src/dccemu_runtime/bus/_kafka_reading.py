@@ -155,7 +155,7 @@ class Reader(ABC):
                 self._note_progress(targets, handled)
                 records = await self._ask(consumer)
                 if pace is not None:
-                    pace.follow(bool(records))
+                    pace.follow(sum(map(len, records.values())))
                 if not records:
                     continue
                 await self._hand_over([record for part in records.values() for record in part])
