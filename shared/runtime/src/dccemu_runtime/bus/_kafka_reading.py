@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -14,15 +13,15 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 from typing_extensions import override
 
 from . import REPLAY_BATCHES, Handler, Message
-from ._kafka_pace import Pace, Scout, wakes
+from ._kafka_pace import pace
 from ._kafka_parts import stop_quietly, whole
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
 _COMMIT_SECONDS = 5.0
-# Long, because an empty answer costs as well; a renewal does not wait for it.
-_ASKING_MS = 1000
+# A replay follows facts that change seldom: it may look less often than a consumer on the request path.
+_REPLAY_WAIT_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +47,22 @@ class Reader(ABC):
     """A consumer and the task that feeds handlers from it; ``renew`` makes both anew."""
 
     _batch = _BATCH
-    _is_replay = False
 
-    def __init__(self, connection: Connection, sizes: Mapping[str, int], scout: Scout) -> None:
+    def __init__(self, connection: Connection, sizes: Mapping[str, int]) -> None:
         self.caught_up = asyncio.Event()
         self._connection = connection
         self._sizes = sizes
-        self._scout = scout
-        self._news = asyncio.Event()
         self._handlers: list[tuple[frozenset[str], Handler]] = []
         self._incarnation = ""
         self._renewal = asyncio.Event()
-        self._interruptible: asyncio.Timeout | None = None
+        self._committing: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def _wait_ms(self) -> int:
+        """How long a fetch may be held, or the next put off, while there is traffic, in milliseconds."""
+        return self._connection.fetch_max_wait_ms
 
     @property
     def topics(self) -> list[str]:
@@ -69,8 +70,6 @@ class Reader(ABC):
 
     def add(self, topics: Sequence[str], handler: Handler) -> None:
         self._handlers.append((frozenset(topics), handler))
-        if not wakes(self._connection.fetch_max_wait_ms):
-            self._scout.wake(self._news, self.topics)
 
     def remove(self, handler: Handler) -> bool:
         """Forget a handler; True when none is left."""
@@ -81,14 +80,13 @@ class Reader(ABC):
         """Begin anew: another incarnation, or other topics."""
         self._incarnation = incarnation
         self._renewal.set()
-        if self._interruptible is not None:
-            # The broker that was asked may be gone: what it would have given or remembered is asked of nobody any more.
-            self._interruptible.reschedule(asyncio.get_running_loop().time())
+        if self._committing is not None:
+            # The broker that was asked may be gone: what it would have remembered is asked of nobody any more.
+            self._committing.reschedule(asyncio.get_running_loop().time())
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"bus {self._connection.client}")
 
     async def close(self) -> None:
-        self._scout.forget(self._news)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -149,20 +147,17 @@ class Reader(ABC):
         try:
             targets = await _ends(consumer)
             handled: dict[TopicPartition, int] = {}
-            wait_ms = self._connection.fetch_max_wait_ms
-            pace = None if wakes(wait_ms) else Pace(consumer, wait_ms, self._news, is_replay=self._is_replay)
+            waits = pace(consumer, self._wait_ms)
             while not self._renewal.is_set():
                 self._note_progress(targets, handled)
-                records = await self._ask(consumer)
-                if pace is not None:
-                    pace.follow(sum(map(len, records.values())))
+                records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
+                waits.follow(sum(map(len, records.values())))
                 if not records:
                     continue
                 await self._hand_over([record for part in records.values() for record in part])
                 positions = {place: part[-1].offset + 1 for place, part in records.items() if part}
                 handled.update(positions)
-                async with self._until_renewed(_COMMIT_SECONDS):
-                    await self._commit(consumer, positions)
+                await self._commit_in_time(consumer, positions)
         finally:
             stopping = asyncio.create_task(stop_quietly(consumer))
             self._stopping.add(stopping)
@@ -171,24 +166,15 @@ class Reader(ABC):
             if incarnation == self._incarnation:
                 await asyncio.shield(stopping)
 
-    async def _ask(self, consumer: AIOKafkaConsumer) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
-        """What has come, nothing when nothing came for a while."""
-        records: Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = {}
-        async with self._until_renewed(2 * _ASKING_MS / 1000):
-            records = await consumer.getmany(timeout_ms=_ASKING_MS, max_records=self._batch)
-        return records
-
-    @asynccontextmanager
-    async def _until_renewed(self, seconds: float) -> AsyncIterator[None]:
-        """A time-out that a renewal brings forward: then what is inside ends early and nobody is told."""
+    async def _commit_in_time(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
         try:
-            async with asyncio.timeout(seconds) as self._interruptible:
-                yield
+            async with asyncio.timeout(_COMMIT_SECONDS) as self._committing:
+                await self._commit(consumer, positions)
         except TimeoutError:
             if not self._renewal.is_set():
                 raise
         finally:
-            self._interruptible = None
+            self._committing = None
 
     async def _hand_over(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         """Give each handler its share of the batch; a handler that raises gets it again."""
@@ -217,8 +203,8 @@ class Reader(ABC):
 class GroupReader(Reader):
     """The member of a group that this process is."""
 
-    def __init__(self, connection: Connection, sizes: Mapping[str, int], scout: Scout, group: str) -> None:
-        super().__init__(connection, sizes, scout)
+    def __init__(self, connection: Connection, sizes: Mapping[str, int], group: str) -> None:
+        super().__init__(connection, sizes)
         self._group = group
 
     @override
@@ -232,7 +218,7 @@ class GroupReader(Reader):
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             rebalance_timeout_ms=6000,
-            fetch_max_wait_ms=self._connection.fetch_max_wait_ms,
+            fetch_max_wait_ms=self._wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             request_timeout_ms=10_000,
             retry_backoff_ms=50,
@@ -270,13 +256,15 @@ class Replay(Reader):
     """A reader of everything, from the oldest message kept."""
 
     _batch = _BATCH * REPLAY_BATCHES
-    _is_replay = True
 
-    def __init__(
-        self, connection: Connection, sizes: Mapping[str, int], scout: Scout, topics: list[str], handler: Handler
-    ) -> None:
-        super().__init__(connection, sizes, scout)
+    def __init__(self, connection: Connection, sizes: Mapping[str, int], topics: list[str], handler: Handler) -> None:
+        super().__init__(connection, sizes)
         self.add(topics, handler)
+
+    @property
+    @override
+    def _wait_ms(self) -> int:
+        return max(super()._wait_ms, _REPLAY_WAIT_MS)
 
     @override
     def _consumer(self) -> AIOKafkaConsumer:
@@ -285,7 +273,7 @@ class Replay(Reader):
             client_id=self._connection.client,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=self._connection.fetch_max_wait_ms,
+            fetch_max_wait_ms=self._wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             request_timeout_ms=10_000,
             retry_backoff_ms=50,

@@ -23,7 +23,6 @@ from aiokafka.errors import KafkaError
 from dccemu_contracts.topics import ALL
 
 from . import BusUnavailable, Handler, Message, Receipt
-from ._kafka_pace import Scout
 from ._kafka_parts import start_or_stop, stop_quietly, whole
 from ._kafka_publishing import MAX_MESSAGE_BYTES, Producer, Record
 from ._kafka_reading import Connection, GroupReader, Reader, Replay
@@ -73,7 +72,6 @@ class KafkaBus:
         self._producer: Producer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._sizes: dict[str, int] = {}
-        self._scout = Scout(self._sizes)
         self._groups: dict[str, GroupReader] = {}
         self._readers: list[Reader] = []
         self._watching: asyncio.Task[None] | None = None
@@ -116,12 +114,12 @@ class KafkaBus:
         self, topics: Sequence[str], group: str, handler: Handler, *, replay: bool = False
     ) -> Subscription:
         if replay:
-            reader: Reader = Replay(self._connection, self._sizes, self._scout, list(topics), handler)
+            reader: Reader = Replay(self._connection, self._sizes, list(topics), handler)
             self._readers.append(reader)
         else:
             known = self._groups.get(group)
             if known is None:
-                known = self._groups[group] = GroupReader(self._connection, self._sizes, self._scout, group)
+                known = self._groups[group] = GroupReader(self._connection, self._sizes, group)
                 self._readers.append(known)
             known.add(topics, handler)
             reader = known
@@ -233,19 +231,11 @@ class KafkaBus:
             if found != self._incarnation:
                 self._changed(found)
             while not producer.lost.is_set() and await self._read_first(reader, place) == found:
-                await self._scout_until_lost(reader, producer.lost)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._check_every):
+                        await producer.lost.wait()
         finally:
             await stop_quietly(reader)
-
-    async def _scout_until_lost(self, reader: AIOKafkaConsumer, lost: asyncio.Event) -> None:
-        """Scout for the replays until it is time for the next look at the incarnation, or the connection is lost."""
-        clock = asyncio.get_running_loop().time
-        until = clock() + self._check_every
-        while not lost.is_set() and clock() < until:
-            await self._scout.look(reader)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._scout.every, until - clock())):
-                    await lost.wait()
 
     async def _read_first(self, reader: AIOKafkaConsumer, place: TopicPartition) -> str | None:
         """The first record of the incarnations topic, None when it is empty."""
