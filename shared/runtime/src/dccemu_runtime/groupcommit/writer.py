@@ -32,9 +32,9 @@ log = structlog.get_logger(__name__)
 
 Probe: TypeAlias = tuple[str, Row]
 
-#: Turns of the loop before a batch is closed: whoever is about to commit comes along, and a third of the transactions
-#: is saved where many are at work. A turn of a loop without work takes microseconds.
-_TURNS = 3
+#: Turns of the loop before a batch is closed: whoever is about to commit comes along. With more of them everybody is in
+#: the batch, and nobody is at work while the database is.
+_TURNS = 1
 
 
 @dataclass(slots=True)
