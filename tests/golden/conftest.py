@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class Reference:
         if wanted is not None and "certificates" in self.corrections.get(stem, {}):
             issues = certificates_in(wanted)
             if issues:
-                context = replace(context, certificate=lambda eui, usage: issues[-1])
+                context = context._replace(certificate=lambda eui, usage: issues[-1])
         return request, transform(request, context)
 
     def secret(self, device: Eui64) -> bytes:
