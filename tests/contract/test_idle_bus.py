@@ -9,7 +9,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 
-from dccemu_contracts.topics import INVENTORY_DEVICES, SM_WAN_COMMANDS
+from dccemu_contracts.topics import SM_WAN_COMMANDS
 from dccemu_runtime.bus import BusUnavailable, Message
 from dccemu_runtime.bus.kafka import KafkaBus
 from dccemu_runtime.local.broker import LocalBroker
@@ -18,68 +18,47 @@ from dccemu_runtime.testing import Eventually
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
-class Asked:
-    """What a broker is asked, from here on."""
+def waits_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How long the broker is asked to hold each fetch, in milliseconds, as they are sent."""
+    waits: list[int] = []
+    send = AIOKafkaClient.send
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.holds: list[int] = []
-        send = AIOKafkaClient.send
+    async def noted(self: AIOKafkaClient, node: int, request: Any, **options: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            waits.append(request._max_wait_ms)
+        return await send(self, node, request, **options)
 
-        async def noted(client: AIOKafkaClient, node: int, request: Any, **options: Any) -> Any:
-            if isinstance(request, FetchRequest):
-                self.holds.append(request._max_wait_ms)
-            return await send(client, node, request, **options)
-
-        monkeypatch.setattr(AIOKafkaClient, "send", noted)
-
-
-class Seen:
-    """A handler that keeps the identities of what it was given."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-
-    async def __call__(self, batch: Sequence[Message]) -> None:
-        self.ids.extend(message.id for message in batch)
-
-
-async def published(bus: KafkaBus, topic: str, number: int) -> bool:
-    try:
-        await bus.publish([Message(topic, "device", b"x", f"m{number}", {})])
-    except BusUnavailable:
-        return False
-    return True
-
-
-async def test_the_broker_holds_no_fetch_on_the_path_of_a_request(
-    local_broker: LocalBroker, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked, seen = Asked(monkeypatch), Seen()
-    bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=5, share="1/1", partitions=1, check_every=3600.0)
-    await bus.start()
-    await bus.subscribe([SM_WAN_COMMANDS.name], "sm-wan", seen)
-    for number in range(1, 4):
-        await eventually(lambda number=number: published(bus, SM_WAN_COMMANDS.name, number), within=30)
-        await eventually(lambda number=number: seen.ids[-1:] == [f"m{number}"], within=30)
-    await eventually(lambda: len(asked.holds) > 10, within=30)
-    assert set(asked.holds[-5:]) == {1}
-    await bus.stop()
+    monkeypatch.setattr(AIOKafkaClient, "send", noted)
+    return waits
 
 
 async def test_looks_are_far_apart_while_nothing_comes(
     local_broker: LocalBroker, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, seen = Asked(monkeypatch), Seen()
-    bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=25, share="1/1", partitions=1)
+    asked = waits_of(monkeypatch)
+    bus = KafkaBus(local_broker.address, "test", fetch_max_wait_ms=5, share="1/1", partitions=1)
     await bus.start()
-    await bus.subscribe([INVENTORY_DEVICES.name], "test", seen)
-    await eventually(lambda: published(bus, INVENTORY_DEVICES.name, 1), within=30)
-    await eventually(lambda: seen.ids == ["m1"], within=30)
-    assert 25 in asked.holds
-    await eventually(lambda: 100 in asked.holds[-2:], within=30)
+    seen: list[str] = []
 
-    asked.holds.clear()
-    await eventually(lambda: published(bus, INVENTORY_DEVICES.name, 2), within=30)
-    await eventually(lambda: seen.ids == ["m1", "m2"], within=30)
-    await eventually(lambda: asked.holds[-5:].count(25) > 2, within=30)
+    async def take(batch: Sequence[Message]) -> None:
+        seen.extend(message.id for message in batch)
+
+    await bus.subscribe([SM_WAN_COMMANDS.name], "sm-wan", take)
+
+    async def published(number: int) -> bool:
+        try:
+            await bus.publish([Message(SM_WAN_COMMANDS.name, "device", b"x", f"m{number}", {})])
+        except BusUnavailable:
+            return False
+        return True
+
+    await eventually(lambda: published(1), within=30)
+    await eventually(lambda: seen == ["m1"], within=30)
+    assert 5 in asked
+    await eventually(lambda: asked[-1] == 25, within=30)
+
+    asked.clear()
+    await eventually(lambda: published(2), within=30)
+    await eventually(lambda: seen == ["m1", "m2"], within=30)
+    await eventually(lambda: 5 in asked, within=30)
     await bus.stop()

@@ -13,7 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 from typing_extensions import override
 
 from . import REPLAY_BATCHES, Handler, Message
-from ._kafka_pace import pace
+from ._kafka_pace import Pace
 from ._kafka_parts import stop_quietly, whole
 
 log = structlog.get_logger(__name__)
@@ -147,11 +147,11 @@ class Reader(ABC):
         try:
             targets = await _ends(consumer)
             handled: dict[TopicPartition, int] = {}
-            waits = pace(consumer, self._wait_ms)
+            pace = Pace(consumer, self._wait_ms)
             while not self._renewal.is_set():
                 self._note_progress(targets, handled)
                 records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
-                waits.follow(sum(map(len, records.values())))
+                pace.follow(bool(records))
                 if not records:
                     continue
                 await self._hand_over([record for part in records.values() for record in part])
