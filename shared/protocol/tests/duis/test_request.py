@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -203,3 +204,12 @@ def test_every_published_template_is_read(templates: list[Path]) -> None:
     assert len(requests) == 297
     assert sum(request.is_cancellation for request in requests) > 0
     assert sum(request.execution_date_time is not None for request in requests) > 20
+
+
+def test_a_date_with_a_fraction_of_any_length_is_read_and_not_kept() -> None:
+    text = "2026-01-02T03:04:05." + "5" * 100_000 + "Z"
+    holders = sys.getrefcount(text)
+
+    assert read_date_time(text) == datetime(2026, 1, 2, 3, 4, 5, 555_555, UTC)
+
+    assert sys.getrefcount(text) == holders

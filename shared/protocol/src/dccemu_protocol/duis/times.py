@@ -14,8 +14,10 @@ _DATE_TIME: Final = re.compile(
 )
 
 
-# A date is read by the rules and by the transformation, and more than once where others are reckoned from it.
-@lru_cache(maxsize=1024)
+# Room for white space around; a fraction may have any length, and what is remembered must not.
+_REMEMBERED_LENGTH: Final = 64
+
+
 def read_date_time(text: str) -> datetime:
     """Read an xs:dateTime; without a time zone it is taken as UTC. Fractions beyond microseconds are cut.
 
@@ -24,6 +26,10 @@ def read_date_time(text: str) -> datetime:
     ProtocolError
         ``SCHEMA_INVALID`` when the text is not an xs:dateTime with a four-digit year.
     """
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
+
+
+def _read(text: str) -> datetime:
     match = _DATE_TIME.match(text.strip(" \t\r\n"))
     if match is None:
         raise ProtocolError("SCHEMA_INVALID", f"{text[:40]!r} is not an xs:dateTime")
@@ -36,6 +42,10 @@ def read_date_time(text: str) -> datetime:
         return at - _offset(match[8])
     except (ValueError, OverflowError):
         raise ProtocolError("SCHEMA_INVALID", f"{text[:40]!r} is not a date and time of the calendar") from None
+
+
+# A date is read by the rules and by the transformation, and more than once where others are reckoned from it.
+_remembered = lru_cache(maxsize=1024)(_read)
 
 
 def _offset(zone: str | None) -> timedelta:

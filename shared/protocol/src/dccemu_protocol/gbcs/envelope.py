@@ -59,7 +59,7 @@ class OtherInformation:
     certificate: bytes | None = None
 
 
-_code_alone = lru_cache(maxsize=1024)(OtherInformation)
+code_alone = lru_cache(maxsize=1024)(OtherInformation)
 """Most messages carry a message code and no more."""
 
 
@@ -214,7 +214,7 @@ def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
         raise GbcsError(BAD_LENGTH, f"a date-time has 0 or 12 octets, not {width}", at)
     date_time = cursor.take(width)
     width = cursor.length()
-    other = _code_alone(cursor.unsigned(2)) if width == 2 else _decode_other(cursor.part(width))
+    other = code_alone(cursor.unsigned(2)) if width == 2 else _decode_other(cursor.part(width))
     payload = cursor.counted()
     signed = cursor.data[start + 1 : cursor.at]
     signature: bytes | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 
 from ...duis.document import Element
 from ...duis.request import DuisRequest
@@ -12,7 +11,7 @@ from ...errors import ProtocolError
 from ...identifiers import Eui64
 from ...pki.names import Usage
 from ..crypto import add_mac
-from ..envelope import CRA, GbcsMessage, OtherInformation
+from ..envelope import CRA, GbcsMessage, OtherInformation, code_alone
 from . import rules
 from .catalogue import UseCase, catalogue, command_of
 from .choice import choose_use_case, user_is_originator
@@ -24,8 +23,6 @@ from .structures import certificate_of
 
 _KEY_AGREEMENT = steps("KAPublicSecurityCredentials")
 _BROKER = "AccessControlBroker"
-_code_alone = lru_cache(maxsize=1024)(OtherInformation)
-"""The other information of a message in which nobody is named besides its originator."""
 
 
 def transform(request: DuisRequest, context: TransformContext) -> Transformed:
@@ -66,7 +63,7 @@ def transform(request: DuisRequest, context: TransformContext) -> Transformed:
 def _user_message(use_case: UseCase, request: DuisRequest, context: TransformContext) -> Transformed:
     """The User is the business originator, the RequestID's counter the Originator Counter."""
     return _finish(
-        use_case, request, context, request.user, request.request_id.counter, _code_alone(use_case.message_code)
+        use_case, request, context, request.user, request.request_id.counter, code_alone(use_case.message_code)
     )
 
 
@@ -113,7 +110,7 @@ def _role_message(
     use_case: UseCase, request: DuisRequest, context: TransformContext, party: Eui64, counter: int
 ) -> Transformed:
     """A DCC role acts in its own right: nobody is named besides it."""
-    return _finish(use_case, request, context, party, counter, _code_alone(use_case.message_code))
+    return _finish(use_case, request, context, party, counter, code_alone(use_case.message_code))
 
 
 def _finish(
