@@ -20,7 +20,7 @@ from dccemu_protocol.duis import (
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Keystore, RemotePartyRole
-from dccemu_protocol.xmldsig import verify
+from dccemu_protocol.xmldsig import Outlines, verify
 
 LATER = frozenset({"E2", "E11", "E12", "E13", "E19", "E45", "I0", "I99"})
 """Codes that only the rules of access, or the work itself, can give."""
@@ -77,6 +77,32 @@ def test_the_document_rules_refuse_what_they_must(
             wrong.append(f"{case.group} {case.name}: {got}, not {case.statuses} {case.codes}")
 
     assert wrong == []
+
+
+def test_a_known_outline_gives_no_case_another_verdict(
+    hostile: ModuleType, fixed_keys: Keystore, parties: tuple[Eui64, Eui64, Eui64]
+) -> None:
+    made = cases(hostile, fixed_keys, parties)
+    outlines, found = Outlines(), 0
+    for case in made:
+        if document_rules(case.body, fixed_keys) == "passed":
+            root = parse_document(case.body)
+            signers = Signers(fixed_keys, read_request_id(root).originator)
+            outlines.learn(case.body, verify(root, signers, case.body).root)
+
+    for case in made:
+        outlined = outlines.find(case.body)
+        if outlined is None:
+            continue
+        found += 1
+        try:
+            outlined.verify(Signers(fixed_keys, outlined.request_id.originator))
+            outlined.request()
+            got = "passed"
+        except ProtocolError as error:
+            got = catalogue.response_code(error.rule)
+        assert got == document_rules(case.body, fixed_keys), case.name
+    assert found > 10
 
 
 def test_no_case_takes_long(hostile: ModuleType, fixed_keys: Keystore, parties: tuple[Eui64, Eui64, Eui64]) -> None:

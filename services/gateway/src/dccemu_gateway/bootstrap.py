@@ -13,6 +13,7 @@ from dccemu_contracts.smki import CertificateFact, RevocationFact
 from dccemu_contracts.wan import DeviceMessage
 from dccemu_protocol.duis import validate
 from dccemu_protocol.identifiers import Eui64
+from dccemu_protocol.xmldsig import Outlines
 from dccemu_runtime.consumers import Consumer
 from dccemu_runtime.database import Database
 from dccemu_runtime.http import app as applications
@@ -199,6 +200,8 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         history=history,
         followers=followers,
         validate=validate if settings.duis_schema is None else official_schema.both(validate, settings.duis_schema),
+        # What is known of an outline is what our own schema says of it.
+        outlines=Outlines(policy.limits) if settings.duis_schema is None else None,
     )
     distributions = Distributions(database)
     directory.open_distributions = distributions.open

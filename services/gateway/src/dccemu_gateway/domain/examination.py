@@ -15,6 +15,7 @@ from dccemu_protocol.duis import DuisRequest, Element
 from dccemu_protocol.gbcs.envelope import GbcsMessage
 from dccemu_protocol.identifiers import RequestId
 from dccemu_protocol.pki import SmkiCertificate
+from dccemu_protocol.xmldsig import OutlinedRequest, Outlines
 
 from .commands import Facts
 from .directory import Directory, User
@@ -50,6 +51,7 @@ class PreCommand(NamedTuple):
 class Examination:
     """What the rules read and establish, in the order of the table.
 
+    A document of one of the ``outlines`` needs no tree: it has ``outlined`` instead of ``root``.
     Attributes from ``root`` on are set by the rule that establishes them; a rule may rely on every attribute that an
     earlier rule of the table sets: ``submitted`` is there once the request is read, ``sender`` and ``target`` once
     User and Device are known. ``consent`` is None where none is needed, empty where none is recorded.
@@ -62,7 +64,9 @@ class Examination:
     directory: Directory
     policy: Policy
     validate: Callable[[Element], None]
+    outlines: Outlines | None = None
     root: Element | None = None
+    outlined: OutlinedRequest | None = None
     request_id: RequestId | None = None
     schema_version: str = "5.4"
     issuer: str = ""
@@ -95,6 +99,11 @@ class Examination:
         self.request_id = request_id = request.request_id
         self.user_text, self.device_text = user, device = str(request_id.originator), str(request_id.target)
         self.request_text = f"{user}:{device}:{request_id.counter}"
+
+    @property
+    def tree(self) -> Element | None:
+        """The root of the document's tree, None where it has none."""
+        return self.root if self.outlined is None else self.outlined.root
 
     @property
     def is_read(self) -> bool:

@@ -98,7 +98,7 @@ class Schedule:
             preceding=None,
             schema_version=self.schema_version,
             body_name=variant.body_element,
-            body=self._body(at),
+            element=self._body(at),
             execution_date_time=None,
             gbcs_payload=None,
         )

@@ -40,7 +40,7 @@ def answered_of(examination: Examination) -> AnsweredRequest | None:
     """
     if examination.is_read:
         return AnsweredRequest.of(examination.submitted)
-    root, request_id = examination.root, examination.request_id
+    root, request_id = examination.tree, examination.request_id
     if root is None or request_id is None:
         return None
     header = {local_name(str(child.tag)): text_of(child) for child in root[0]}

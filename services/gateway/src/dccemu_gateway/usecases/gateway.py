@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_protocol.duis import Element
+from dccemu_protocol.xmldsig import Outlines
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
 from dccemu_runtime.entropy import Entropy
@@ -49,6 +50,7 @@ class Gateway:
     timers: Timers
     deliveries: DeliveryRows
     validate: Callable[[Element], None]
+    outlines: Outlines | None
     history: History
     followers: Followers
     versions: dict[str, str] = field(default_factory=dict)

@@ -84,6 +84,7 @@ class Submit:
             directory=gateway.directory,
             policy=gateway.policy,
             validate=gateway.validate,
+            outlines=gateway.outlines,
         )
         verdict = run(examination, ADMISSION)
         if verdict.failure is not None:

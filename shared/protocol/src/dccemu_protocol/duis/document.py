@@ -55,6 +55,11 @@ class Limits:
     namespaces: int = 1_000
     depth: int = 48
 
+    @property
+    def uncounted(self) -> int:
+        """Octets of a document that is too short to break any bound but that on depth."""
+        return min(self.octets, self.elements, _ATTRIBUTE * self.attributes, _NAMESPACE * self.namespaces)
+
 
 DEFAULT: Final = Limits()
 
@@ -102,7 +107,7 @@ def _check_prolog(data: bytes) -> None:
 
 def _check_counts(data: bytes, tags: int, limits: Limits) -> None:
     """Count characters that elements, attributes and namespace declarations cannot do without."""
-    if len(data) <= min(limits.elements, _ATTRIBUTE * limits.attributes, _NAMESPACE * limits.namespaces):
+    if len(data) <= limits.uncounted:
         return
     attributes = data.count(b"=")
     for what, count, limit in (

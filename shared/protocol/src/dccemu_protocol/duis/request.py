@@ -8,6 +8,7 @@ document, so every step still refuses what it cannot read. Sources: duis.md sect
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -25,17 +26,17 @@ _PRECEDING: Final = sr("PrecedingServiceRequestID")
 _VARIANT: Final = sr("CommandVariant")
 _SERVICE: Final = sr("ServiceReference")
 _SERVICE_VARIANT: Final = sr("ServiceReferenceVariant")
-_EXECUTION: Final = sr("ExecutionDateTime")
-_PAYLOAD: Final = sr("GBCSPayload")
+EXECUTION: Final = sr("ExecutionDateTime")
+PAYLOAD: Final = sr("GBCSPayload")
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 class DuisRequest(NamedTuple):
     """One ``Request`` document.
 
-    ``body`` is the body element of the tree it was read from: after ``xmldsig.verify`` that is the verified one.
-    ``execution_date_time`` is UTC and comes from any body or from ``SignedPreCommand``; ``gbcs_payload`` is present
-    only for a ``SignedPreCommand``.
+    ``element`` is the body element of the tree it was read from (after ``xmldsig.verify`` that is the verified one), or
+    makes that tree when somebody looks into the body. ``execution_date_time`` is UTC and comes from any body or from
+    ``SignedPreCommand``; ``gbcs_payload`` is present only for a ``SignedPreCommand``.
     """
 
     request_id: RequestId
@@ -46,9 +47,15 @@ class DuisRequest(NamedTuple):
     preceding: RequestId | None
     schema_version: str
     body_name: str
-    body: Element
+    element: Element | Callable[[], Element]
     execution_date_time: datetime | None
     gbcs_payload: bytes | None
+
+    @property
+    def body(self) -> Element:
+        """The body element."""
+        element = self.element
+        return element() if callable(element) else element
 
     @property
     def user(self) -> Eui64:
@@ -100,7 +107,7 @@ def read_request_id(root: Element) -> RequestId:
         raise ProtocolError("REQUEST_ID_UNREADABLE", error.detail, place="/Request/Header/RequestID") from None
 
 
-def _single(header: dict[str, str], tag: str) -> str:
+def _single(header: Mapping[str, str], tag: str) -> str:
     value = header.get(tag)
     if value is None:
         raise _bad(f"{local_name(tag)} is missing", "/Request/Header")
@@ -132,14 +139,18 @@ def _header_values(header: Element) -> dict[str, str]:
     return values
 
 
-def _payload(body: Element) -> bytes:
-    found = next(body.iterchildren(_PAYLOAD), None)
-    if found is None:
+def _payload(text: str | None) -> bytes:
+    if text is None:
         raise _bad("GBCSPayload is missing", "/Request/Body/SignedPreCommand")
     try:
-        return binascii.a2b_base64("".join((found.text or "").split()), strict_mode=True)
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
     except (binascii.Error, ValueError):
         raise _bad("GBCSPayload is not base64", "/Request/Body/SignedPreCommand/GBCSPayload") from None
+
+
+def _text_in(body: Element, tag: str) -> str | None:
+    found = next(body.iterchildren(tag), None)
+    return None if found is None else found.text or ""
 
 
 def read_request(root: Element, request_id: RequestId | None = None) -> DuisRequest:
@@ -151,9 +162,34 @@ def read_request(root: Element, request_id: RequestId | None = None) -> DuisRequ
         ``NOT_A_REQUEST``, ``REQUEST_ID_UNREADABLE`` or ``SCHEMA_INVALID``.
     """
     request_id = request_id or read_request_id(root)
-    element, body = _parts(root)
-    header = _header_values(element)
-    body_name = local_name(body.tag)
+    header, body = _parts(root)
+    return request_of(
+        request_id,
+        _header_values(header),
+        root.get("schemaVersion", ""),
+        local_name(body.tag),
+        body,
+        _text_in(body, EXECUTION),
+        _text_in(body, PAYLOAD),
+    )
+
+
+def request_of(
+    request_id: RequestId,
+    header: Mapping[str, str],
+    version: str,
+    body_name: str,
+    element: Element | Callable[[], Element],
+    execution: str | None,
+    payload: str | None,
+) -> DuisRequest:
+    """A Request out of the texts of its Header, by qualified names, and of two elements of its body.
+
+    Raises
+    ------
+    ProtocolError
+        ``SCHEMA_INVALID``.
+    """
     variant = _single(header, _VARIANT)
     if len(variant) > 4 or not (variant.isascii() and variant.isdigit()):
         raise _bad(f"CommandVariant {variant[:20]!r} is not a number", "/Request/Header/CommandVariant")
@@ -161,19 +197,18 @@ def read_request(root: Element, request_id: RequestId | None = None) -> DuisRequ
     if first is not None and first not in _BOOLEANS:
         raise _bad(f"FirstInSequence {first[:20]!r} is not a boolean", "/Request/Header/FirstInSequence")
     preceding = header.get(_PRECEDING)
-    execution = next(body.iterchildren(_EXECUTION), None)
     return DuisRequest(
-        request_id=request_id,
-        command_variant=int(variant),
-        service_reference=_single(header, _SERVICE),
-        service_reference_variant=_single(header, _SERVICE_VARIANT),
-        first_in_sequence=None if first is None else _BOOLEANS[first],
-        preceding=None if preceding is None else RequestId.parse(preceding),
-        schema_version=root.get("schemaVersion", ""),
-        body_name=body_name,
-        body=body,
-        execution_date_time=None if execution is None else read_date_time(execution.text or ""),
-        gbcs_payload=_payload(body) if body_name == SIGNED_PRE_COMMAND else None,
+        request_id,
+        int(variant),
+        _single(header, _SERVICE),
+        _single(header, _SERVICE_VARIANT),
+        None if first is None else _BOOLEANS[first],
+        None if preceding is None else RequestId.parse(preceding),
+        version,
+        body_name,
+        element,
+        None if execution is None else read_date_time(execution),
+        _payload(payload) if body_name == SIGNED_PRE_COMMAND else None,
     )
 
 

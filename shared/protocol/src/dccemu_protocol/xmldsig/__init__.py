@@ -1,10 +1,13 @@
 """The XML signature profile of DUIS: one shape, both ways (duis.md section 7)."""
 
 from .names import name_key, same_name
+from .outline import OutlinedRequest, Outlines
 from .signing import XMLSigner, canonical_unsigned, sign
 from .verification import SignerKeys, VerifiedDocument, find_signature, verify
 
 __all__ = [
+    "OutlinedRequest",
+    "Outlines",
     "SignerKeys",
     "VerifiedDocument",
     "XMLSigner",

@@ -8,7 +8,7 @@ Any other spelling of the same shape (another prefix, white space) is taken apar
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..duis.names import DS
 from .profile import ECDSA_SHA256, ENVELOPED, EXCLUSIVE_C14N, SHA256
@@ -33,12 +33,23 @@ _REST: Final = re.compile(
     + rb")*)</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial>"
     + rb"<ds:X509IssuerName>([^<&\r]+)</ds:X509IssuerName>"
     + rb"<ds:X509SerialNumber>([0-9]{1,50})</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data></ds:KeyInfo>"
-    + rb"</ds:Signature>(?:</[^<>]+>[ \t\r\n]*)?\Z"
+    + rb"</ds:Signature>(</[^<>]+>[ \t\r\n]*)?\Z"
 )
 
 
-def read(octets: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """Digest, value, issuer and serial of a Signature in this form; None when it is spelt otherwise.
+class Written(NamedTuple):
+    """A Signature in this form: where it begins, its values as they are written, and the end tag after it."""
+
+    start: int
+    digest: bytes
+    value: bytes
+    issuer: bytes
+    serial: bytes
+    end: bytes | None
+
+
+def read(octets: bytes) -> Written | None:
+    """The Signature that ends the octets, if it is in this form; None when it is spelt otherwise.
 
     Parameters
     ----------
@@ -51,5 +62,5 @@ def read(octets: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
     found = None if at < 0 else _REST.match(octets, at + len(SIGNATURE_START))
     if found is None:
         return None
-    digest, value, issuer, serial = found.groups()
-    return digest, value.replace(b"&#xD;", b""), issuer, serial
+    digest, value, issuer, serial, end = found.groups()
+    return Written(at, digest, value.replace(b"&#xD;", b""), issuer, serial, end)

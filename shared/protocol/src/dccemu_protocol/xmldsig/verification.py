@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import binascii
 import hmac
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
@@ -28,6 +29,7 @@ from . import form
 from .profile import STRUCTURE, TEXT_BEARING, ds
 
 _ECDSA: Final = ec.ECDSA(SHA256())
+_P_256: Final = ec.SECP256R1.name
 _SOURCE: Final = "duis.md 7"
 _XML_SPACE: Final = " \t\r\n"
 _MAX_SERIAL_DIGITS: Final = 50
@@ -118,7 +120,7 @@ def _serial(text: str) -> int:
     return int(digits)
 
 
-class _Claim(NamedTuple):
+class Claim(NamedTuple):
     """What a Signature says: values as text, and the octets that its value signs."""
 
     signed_info: bytes
@@ -127,22 +129,26 @@ class _Claim(NamedTuple):
     issuer: str
     serial: int
 
+    @classmethod
+    def of(cls, written: form.Written) -> Claim:
+        """What a Signature in the usual form says."""
+        return cls(
+            form.CANONICAL_INFO + written.digest + form.INFO_END,
+            written.digest.decode(),
+            written.value.decode(),
+            written.issuer.decode().strip(_XML_SPACE),
+            int(written.serial),
+        )
 
-def _read_claim(signature: Element, document: bytes | None = None) -> _Claim:
+
+def _read_claim(signature: Element, document: bytes | None = None) -> Claim:
     found = None if document is None else form.read(document)
     found = found or form.read(canonical(signature, exclusive=True))
     if found is not None:
-        digest, value, issuer, serial = found
-        return _Claim(
-            form.CANONICAL_INFO + digest + form.INFO_END,
-            digest.decode(),
-            value.decode(),
-            issuer.decode().strip(_XML_SPACE),
-            int(serial),
-        )
+        return Claim.of(found)
     texts: dict[str, str] = {}
     _check_shape(signature, ds("Signature"), texts)
-    return _Claim(
+    return Claim(
         canonical(signature[0], exclusive=True),
         texts["DigestValue"],
         texts["SignatureValue"],
@@ -186,28 +192,39 @@ def verify(root: Element, keys: SignerKeys, document: bytes | None = None) -> Ve
     """
     signature = find_signature(root)
     claim = _read_claim(signature, document)
+
+    def covered() -> bytes:
+        _detach(signature)
+        return canonical(root)
+
+    judge(claim, keys, covered)
+    return VerifiedDocument(root, claim.issuer, claim.serial)
+
+
+def judge(claim: Claim, keys: SignerKeys, covered: Callable[[], bytes]) -> None:
+    """Verify what a Signature claims of the octets it covers, which are asked for when the signer is known.
+
+    Raises
+    ------
+    ProtocolError
+        ``SIGNATURE_PROFILE``, ``SIGNATURE_SIGNER_UNKNOWN``, ``SIGNATURE_DIGEST`` or ``SIGNATURE_VALUE``.
+    """
     digest = _octets(claim.digest, 32, "DigestValue")
     value = _octets(claim.value, 64, "SignatureValue")
-    issuer, serial = claim.issuer, claim.serial
-    key = keys.find(issuer, serial)
+    key = keys.find(claim.issuer, claim.serial)
     if key is None:
         raise _refuse(
-            "SIGNATURE_SIGNER_UNKNOWN", f"no trusted signer has serial {serial} of {issuer[:80]!r}", "KeyInfo"
+            "SIGNATURE_SIGNER_UNKNOWN",
+            f"no trusted signer has serial {claim.serial} of {claim.issuer[:80]!r}",
+            "KeyInfo",
         )
-    if not isinstance(key.curve, ec.SECP256R1):
+    if key.curve.name != _P_256:
         raise _refuse("SIGNATURE_PROFILE", f"the signer's key is on {key.curve.name}, not P-256", "KeyInfo")
-    _detach(signature)
-    covered = canonical(root)
-    if not hmac.compare_digest(sha256(covered).digest(), digest):
+    if not hmac.compare_digest(sha256(covered()).digest(), digest):
         raise _refuse("SIGNATURE_DIGEST", "the document is not the one that was signed", "DigestValue")
-    _check_value(key, value, claim.signed_info)
-    return VerifiedDocument(root, issuer, serial)
-
-
-def _check_value(key: ec.EllipticCurvePublicKey, value: bytes, signed_info: bytes) -> None:
     r, s = int.from_bytes(value[:32], "big"), int.from_bytes(value[32:], "big")
     try:
-        key.verify(encode_dss_signature(r, s), signed_info, _ECDSA)
+        key.verify(encode_dss_signature(r, s), claim.signed_info, _ECDSA)
     except InvalidSignature:
         raise _refuse(
             "SIGNATURE_VALUE", "the signature does not verify with the signer's key", "SignatureValue"

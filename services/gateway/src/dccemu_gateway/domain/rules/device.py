@@ -113,8 +113,10 @@ _PERIOD, _START, _END = sr("ReadLogPeriod"), sr("StartDateTime"), sr("EndDateTim
 
 def period_in_own_time(examination: Examination) -> None:
     """19: for a log read each date of the period lies in the User's own time at the metering point (refuse [P])."""
+    if examination.submitted.is_signed_pre_command or examination.service_request.non_device:
+        return
     period = next(examination.submitted.body.iterchildren(_PERIOD), None)
-    if period is None or examination.service_request.non_device:
+    if period is None:
         return
     start, end = (read_date_time(period.findtext(name) or "") for name in (_START, _END))
     until = min(end, examination.moment)

@@ -26,6 +26,10 @@ _SIGNER_RULES = {
 
 def well_formed(examination: Examination) -> None:
     """2: well-formed XML without DTD, root ``Request``, RequestID readable. Failing is HTTP 400: nobody to answer."""
+    outlined = None if examination.outlines is None else examination.outlines.find(examination.document)
+    if outlined is not None:
+        examination.outlined, examination.request_id = outlined, outlined.request_id
+        return
     root = parse_document(examination.document, examination.policy.limits)
     examination.request_id = read_request_id(root)
     examination.root = root
@@ -50,6 +54,9 @@ def from_the_peer(examination: Examination) -> None:
 
 def schema_valid(examination: Examination) -> None:
     """3: valid against the schema, in a version that is known."""
+    if examination.outlined is not None:  # It was found valid with its outline.
+        examination.schema_version = examination.outlined.schema_version
+        return
     root = examination.root
     assert root is not None
     check_version(root)
@@ -59,11 +66,17 @@ def schema_valid(examination: Examination) -> None:
 
 def signature_valid(examination: Examination) -> None:
     """4: the XML signature is of the profile and verifies; from here on only the verified tree is read."""
-    root = examination.root
+    outlined, outlines, root = examination.outlined, examination.outlines, examination.root
+    if outlined is not None:
+        outlined.verify(examination)
+        examination.read(outlined.request())
+        return
     assert root is not None
     verified = verify(root, examination, examination.document)
     examination.root = verified.root
     examination.read(read_request(verified.root, examination.request_id))
+    if outlines is not None:
+        outlines.learn(examination.document, verified.root)
 
 
 def signer_is_the_user(examination: Examination) -> None:
