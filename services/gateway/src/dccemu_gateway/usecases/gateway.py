@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from asyncpg.pool import PoolConnectionProxy
 
@@ -30,6 +31,8 @@ from .followers import Followers
 from .history import History
 
 NEWEST_VERSION = "5.4"
+_DRAWN_AT_ONCE = 256
+_seconds = lru_cache(maxsize=16)(lambda seconds: timedelta(seconds=seconds))
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Gateway:
     followers: Followers
     versions: dict[str, str] = field(default_factory=dict)
     open_commands: OpenCommands = field(default_factory=OpenCommands)
+    _drawn: list[str] = field(default_factory=list)
 
     def version_of(self, user: str) -> str:
         """The schema version in which a User last spoke: Alerts to it are written in that one (duis.md section 2)."""
@@ -65,7 +69,11 @@ class Gateway:
 
     def new_id(self) -> str:
         """A name for a new thing: 96 random bits."""
-        return self.entropy.octets(12).hex()
+        if not self._drawn:
+            # The operating system is asked for many at once; a seeded stream gives each its own in the order of calls.
+            octets = self.entropy.octets(12 * (1 if self.entropy.is_seeded else _DRAWN_AT_ONCE))
+            self._drawn = [octets[start : start + 12].hex() for start in range(0, len(octets), 12)]
+        return self._drawn.pop()
 
     async def commit(self, unit: Unit) -> None:
         """Make a unit durable."""
@@ -73,11 +81,11 @@ class Gateway:
 
     @property
     def response_wait(self) -> timedelta:
-        return timedelta(seconds=self.settings.response_wait_seconds)
+        return _seconds(self.settings.response_wait_seconds)
 
     @property
     def execution_wait(self) -> timedelta:
-        return timedelta(seconds=self.settings.execution_wait_seconds)
+        return _seconds(self.settings.execution_wait_seconds)
 
     def delivery(
         self,

@@ -8,7 +8,9 @@ dropped: it has no effect.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from functools import lru_cache
 
 import structlog
 
@@ -40,6 +42,7 @@ SELECT {COMMAND_NAMES} FROM commands
 WHERE device = $1 AND originator = $2 AND counter = $3 AND state IN ('sent', 'taken-up', 'local')
 ORDER BY sent_at DESC LIMIT 1"""  # noqa: S608 - names of columns
 _BY_ID = f"SELECT {COMMAND_NAMES} FROM commands WHERE id = $1 AND state IN ('sent', 'taken-up')"  # noqa: S608
+_json = lru_cache(maxsize=256)(json.dumps)
 _SOURCE = "service-request-processing.md 7, step 5"
 
 
@@ -336,19 +339,18 @@ class Respond:
     def _journal(
         self, command: Command, stage: str, outcome: str, at: datetime, octets: bytes | None, note: str
     ) -> Write:
-        entry = Entry(
-            id=self._gateway.new_id(),
-            at=at,
-            stage=stage,
-            outcome=outcome,
-            request_id=command.request_id,
-            user=command.user,
-            device=command.device,
-            srv=command.srv,
-            detail={"command": command.id, "note": note},
-            message=octets,
+        return self._gateway.journal.write_passed(
+            self._gateway.new_id(),
+            at,
+            stage,
+            outcome,
+            command.request_id,
+            command.user,
+            command.device,
+            command.srv,
+            f'{{"command": "{command.id}", "note": {_json(note)}}}',
+            octets,
         )
-        return self._gateway.journal.write(entry)
 
     def _drop(self, unit: OpenUnit, device: str, kind: str, octets: bytes, error: ProtocolError | ValueError) -> None:
         """Journal a message that has no effect."""

@@ -14,9 +14,7 @@ import structlog
 from dccemu_protocol import catalogue
 from dccemu_protocol.errors import EmulatorError, ProtocolError
 from dccemu_runtime.groupcommit import CONNECTION_TROUBLE, AlreadyClaimed, Overloaded, StoreUnavailable, Unit, Write
-from dccemu_runtime.journal import Entry
 
-from ..adapters.record import checks_of
 from ..domain.anomaly import Passage
 from ..domain.examination import Examination
 from ..domain.refusal import Failure, Verdict
@@ -27,6 +25,7 @@ from .anomaly import Detection
 from .answers import Reply, acknowledge, answered_of
 from .gateway import Gateway
 from .history import History
+from .journalling import accepted, entry_of
 from .quarantine import Quarantine, failed_anomaly
 
 log = structlog.get_logger(__name__)
@@ -126,23 +125,16 @@ class Submit:
     async def _handle(self, examination: Examination, passage: Passage | None) -> Reply:
         """Carry an acceptable request out, or quarantine it (check 25)."""
         if passage is not None and passage.breach is not None:
-            entry = replace(
-                self._entry(examination, Verdict(len(RULES)), "quarantined"), checks=(failed_anomaly(passage.breach),)
-            )
+            entry = entry_of(self._gateway, examination, Verdict(len(RULES)), "quarantined")
+            entry = replace(entry, checks=(failed_anomaly(passage.breach),))
             return await self._quarantine.take(examination, passage.breach, self._gateway.journal.write(entry))
-        entry = self._entry(examination, Verdict(len(RULES) if passage is None else len(RULES) + 1), "accepted")
-        if passage is not None and passage.warnings:
-            entry.detail["warnings"] = [
-                f"above {one.threshold.warning} of {one.watch.srv} in {one.threshold.window}, set by {one.watch.owner}"
-                for one in passage.warnings
-            ]
-        return await self._handlers.choose(examination)(examination, self._gateway.journal.write(entry))
+        return await self._handlers.choose(examination)(examination, accepted(self._gateway, examination, passage))
 
     async def refuse(self, examination: Examination, verdict: Verdict) -> Reply:
         """Answer a failure: a Response with its code, or an HTTP status where there is nobody to answer."""
         failure = verdict.failure
         assert failure is not None
-        entry = self._entry(examination, verdict, f"refused {failure.code or failure.rule}")
+        entry = entry_of(self._gateway, examination, verdict, f"refused {failure.code or failure.rule}")
         try:
             await self._gateway.commit(Unit(writes=(self._gateway.journal.write(entry),)))
         except (Overloaded, StoreUnavailable) as error:
@@ -154,34 +146,6 @@ class Submit:
         if answered is None:
             return Reply(400, rule=failure.rule, detail=detail)
         return acknowledge(answered, failure.code, examination.at)
-
-    def _entry(self, examination: Examination, verdict: Verdict, outcome: str) -> Entry:
-        request = examination.submitted if examination.is_read else None
-        request_id = None if request is not None else examination.request_id
-        detail: dict[str, object] = {"passed": verdict.passed, "service": f"service{examination.service}"}
-        if verdict.failure is not None:
-            detail |= {"code": verdict.failure.code, "rule": verdict.failure.rule}
-        if request is not None:
-            detail["command_variant"] = request.command_variant
-        if examination.consent is not None:
-            detail["consent"] = examination.consent or "none recorded"
-        return Entry(
-            id=self._gateway.new_id(),
-            at=examination.at,
-            stage="request",
-            outcome=outcome,
-            request_id=examination.request_text or (None if request_id is None else str(request_id)),
-            user=examination.user_text or (None if request_id is None else str(request_id.originator)),
-            device=examination.device_text or (None if request_id is None else str(request_id.target)),
-            srv=None if request is None else request.service_reference_variant,
-            checks=checks_of(verdict),
-            detail=detail,
-            message=examination.document[:_KEPT],
-        )
-
-
-_KEPT = 65_536
-"""Octets of a document that the journal keeps: firmware images are cut."""
 
 
 def _step_failure(error: ProtocolError) -> Failure:

@@ -172,3 +172,17 @@ def parse_document(data: bytes, limits: Limits = DEFAULT) -> Element:
         raise _not_xml(str(error)[:200]) from None
     _check_depth(root, tags, limits.depth)
     return root
+
+
+def parse_part(data: bytes) -> Element:
+    """Parse octets that ``parse_document`` would let pass, because it let a document pass that holds all their tags.
+
+    Raises
+    ------
+    ProtocolError
+        ``NOT_XML``.
+    """
+    try:
+        return etree.fromstring(data, _PARSER)
+    except etree.XMLSyntaxError as error:
+        raise _not_xml(str(error)[:200], f"line {error.lineno} column {error.offset}") from None

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from ..duis.canonical import canonical
-from ..duis.document import DEFAULT, Element, Limits, parse_document
+from ..duis.document import DEFAULT, Element, Limits, parse_part
 from ..duis.names import BODY, HEADER, REQUEST, REQUEST_ID, local_name
 from ..duis.request import EXECUTION, PAYLOAD, DuisRequest, request_of
 from ..duis.schema.leaves import leaves
@@ -38,11 +38,13 @@ _MOST: Final = 1024
 class Outline(NamedTuple):
     """What documents with the same tags have in common; texts are numbered by the tag before them.
 
-    ``leaves`` are the texts of elements that hold text, with the schema's check; ``header`` and the two after it are
-    numbers of ``leaves``. ``between`` picks the texts that must be white space.
+    ``opening`` and ``body`` are the tags that begin the root and its Body. ``leaves`` are the texts of elements that
+    hold text, with the schema's check; ``header`` and the two after it are numbers of ``leaves``. ``between`` picks the
+    texts that must be white space.
     """
 
     opening: bytes
+    body: bytes
     end: bytes
     leaves: tuple[tuple[int, Check], ...]
     between: Callable[[list[bytes]], tuple[bytes, ...]]
@@ -51,20 +53,19 @@ class Outline(NamedTuple):
     payload: int | None
     version: str
     body_name: str
-    limits: Limits
 
 
 class OutlinedRequest:
     """A Request of a known outline: well-formed and valid, its signature not verified yet."""
 
-    __slots__ = ("_claim", "_covered", "_header", "_outline", "_root", "_texts", "request_id")
+    __slots__ = ("_body", "_claim", "_covered", "_header", "_outline", "_texts", "request_id")
 
     def __init__(self, outline: Outline, texts: list[str], claim: Claim, covered: bytes) -> None:
         self._outline = outline
         self._texts = texts
         self._claim = claim
         self._covered = covered
-        self._root: Element | None = None
+        self._body: Element | None = None
         self._header = {name: texts[number].strip(XML_SPACE) for name, number in outline.header}
         self.request_id = RequestId.parse(self._header[REQUEST_ID])
 
@@ -75,10 +76,8 @@ class OutlinedRequest:
 
     @property
     def root(self) -> Element:
-        """The root of the tree, made when it is asked for: without the Signature, of the octets that it covers."""
-        if self._root is None:
-            self._root = parse_document(self._covered, self._outline.limits)
-        return self._root
+        """The root of a tree of what the Signature covers."""
+        return parse_part(self._covered)
 
     def verify(self, keys: SignerKeys) -> None:
         """Verify the signature; raises as ``xmldsig.verify`` does."""
@@ -92,22 +91,21 @@ class OutlinedRequest:
             self._header,
             outline.version,
             outline.body_name,
-            self._body,
+            self._make_body,
             None if outline.execution is None else texts[outline.execution],
             None if outline.payload is None else texts[outline.payload],
         )
 
-    def _body(self) -> Element:
-        return self.root[1][0]
+    def _make_body(self) -> Element:
+        """The body element, in a tree without Header, made when somebody looks into it."""
+        if self._body is None:
+            outline, covered = self._outline, self._covered
+            self._body = parse_part(outline.opening + covered[covered.index(outline.body) :])[0][0]
+        return self._body
 
 
-class _Cut(NamedTuple):
-    """A document cut at its tags; ``texts[0]`` stands before the first, ``texts[1]`` after it, and so on."""
-
-    written: form.Written
-    key: bytes
-    tags: list[bytes]
-    texts: list[bytes]
+_Cut: TypeAlias = tuple[form.Written, bytes, list[bytes], list[bytes]]
+"""A document cut at its tags: Signature, key of the outline, tags, and texts (before the first tag, after it ...)."""
 
 
 class Outlines:
@@ -120,17 +118,18 @@ class Outlines:
     """
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
-        self._limits = limits
         self._longest = limits.uncounted
         self._known: dict[bytes, Outline | None] = {}
 
     def find(self, document: bytes) -> OutlinedRequest | None:
         """A document whose outline is known; None when it must take the ordinary way."""
         cut = self._cut(document)
-        outline = None if cut is None else self._known.get(cut.key)
-        if cut is None or outline is None:
+        if cut is None:
             return None
-        written, _, _, octets = cut
+        written, key, _, octets = cut
+        outline = self._known.get(key)
+        if outline is None:
+            return None
         texts: list[str] = []
         for number, check in outline.leaves:
             text = octets[number].decode()
@@ -148,11 +147,11 @@ class Outlines:
     def learn(self, document: bytes, root: Element) -> None:
         """Keep the outline of a document that was found valid and signed well; ``root`` is the verified tree."""
         cut = self._cut(document)
-        if cut is None or cut.key in self._known:
+        if cut is None or cut[1] in self._known:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[cut.key] = _outline(document, cut, root, self._limits)
+        self._known[cut[1]] = _outline(document, cut, root)
 
     def _cut(self, document: bytes) -> _Cut | None:
         written = None if len(document) > self._longest else form.read(document)
@@ -164,35 +163,37 @@ class Outlines:
             return None
         parts = head.replace(b">", b"<").split(b"<")
         tags, texts = parts[1::2], parts[::2]
-        return None if texts[0] else _Cut(written, b"<".join((*tags, written.end)), tags, texts)
+        return None if texts[0] else (written, b"<".join((*tags, written.end)), tags, texts)
 
 
-def _outline(document: bytes, cut: _Cut, root: Element, limits: Limits) -> Outline | None:
+def _outline(document: bytes, cut: _Cut, root: Element) -> Outline | None:
     """The outline of a verified document; None where its octets are not their canonical form."""
-    opened = [number for number, tag in enumerate(cut.tags, 1) if tag[:1] not in (b"/", b"?", b"!")]
+    written, _, names, texts = cut
+    opened = [number for number, tag in enumerate(names, 1) if tag[:1] not in (b"/", b"?", b"!")]
     elements = list(leaves(root))
     if len(opened) != len(elements) or [root.tag, *(part.tag for part in root)] != [REQUEST, HEADER, BODY]:
         return None
-    opening, end = b"<" + cut.tags[opened[0] - 1] + b">", (cut.written.end or b"").rstrip(_SPACE)
-    if document[document.index(opening) : cut.written.start] + end != canonical(root):
+    tags = {element: b"<" + names[number - 1] + b">" for number, (element, _) in zip(opened, elements, strict=True)}
+    opening, end = tags[root], (written.end or b"").rstrip(_SPACE)
+    if document[document.index(opening) : written.start] + end != canonical(root):
         return None
     held = [(number, check) for number, (_, check) in zip(opened, elements, strict=True) if check is not None]
-    names = [element for element, check in elements if check is not None]
+    holders = [element for element, check in elements if check is not None]
     body, header = root[1][0], root[0]
     within = {number for number, _ in held}
 
     def first(tag: str) -> int | None:
-        return next((i for i, one in enumerate(names) if one.tag == tag and one.getparent() is body), None)
+        return next((i for i, one in enumerate(holders) if one.tag == tag and one.getparent() is body), None)
 
     return Outline(
         opening,
+        tags[root[1]],
         end,
         tuple(held),
-        itemgetter(*(number for number in range(1, len(cut.texts)) if number not in within)),
-        tuple((one.tag, i) for i, one in enumerate(names) if one.getparent() is header),
+        itemgetter(*(number for number in range(1, len(texts)) if number not in within)),
+        tuple((one.tag, i) for i, one in enumerate(holders) if one.getparent() is header),
         first(EXECUTION),
         first(PAYLOAD),
         root.get("schemaVersion", ""),
         local_name(body.tag),
-        limits,
     )

@@ -119,9 +119,10 @@ def failure_of(rule: Rule, error: ProtocolError) -> Failure:
 
 def run(examination: Examination, rules: Sequence[Rule]) -> Verdict:
     """Run rules in order up to the first failure."""
-    for passed, rule in enumerate(rules):
-        try:
+    rule = rules[0]
+    try:
+        for rule in rules:
             rule.check(examination)
-        except ProtocolError as error:
-            return Verdict(passed, failure_of(rule, error))
+    except ProtocolError as error:
+        return Verdict(rules.index(rule), failure_of(rule, error))
     return Verdict(len(rules))
