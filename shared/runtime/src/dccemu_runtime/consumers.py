@@ -31,7 +31,10 @@ from dccemu_protocol.errors import EmulatorError
 from . import deadletters, inbox, tracing
 from .bus import Bus, Message, Subscription
 from .database import Database
-from .groupcommit import CONNECTION_TROUBLE, AlreadyClaimed, Claim, Overloaded, StoreUnavailable, Unit, Write
+from .groupcommit import CONNECTION_TROUBLE, AlreadyClaimed, Overloaded, StoreUnavailable
+from .sidebyside import OpenUnit, SideBySide
+
+__all__ = ["Consumer", "OpenUnit", "consume", "is_fast"]
 
 log = structlog.get_logger(__name__)
 
@@ -45,32 +48,6 @@ _FORGET_EVERY_SECONDS = 600.0
 #: The longest pause while the database is away, in seconds: longer ones would be felt after it is back.
 _LONGEST_WAIT = 0.25
 _NOT_THE_MESSAGE = (StoreUnavailable, Overloaded, asyncpg.DeadlockDetectedError, *CONNECTION_TROUBLE)
-
-
-class OpenUnit:
-    """The unit of a fast handler: it already claims the message."""
-
-    __slots__ = ("_after", "_claims", "_writes")
-
-    def __init__(self, claim: Claim) -> None:
-        self._claims = [claim]
-        self._writes: list[Write] = []
-        self._after: list[Callable[[], None]] = []
-
-    def claim(self, *claims: Claim) -> None:
-        """Add claims; a lost one means that the whole message has been dealt with before."""
-        self._claims += claims
-
-    def write(self, *writes: Write) -> None:
-        """Add rows."""
-        self._writes += writes
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when the unit is durable, before the next message of the same key."""
-        self._after.append(callback)
-
-    def close(self) -> tuple[Unit, list[Callable[[], None]]]:
-        return Unit(self._claims, self._writes), self._after
 
 
 class Consumer:
@@ -139,27 +116,29 @@ class Consumer:
         chains: dict[tuple[str, str], list[Message]] = {}
         for message in batch:
             if message.id in taken:
-                self._count(message.topic, "repeated")
+                self.note(message, "repeated")
                 continue
             chains.setdefault((message.topic, message.key), []).append(message)
         if len(chains) == 1:
-            await self._chain(*chains.values())
-        else:
-            await asyncio.gather(*map(self._chain, chains.values()))
+            await self.chain(next(iter(chains.values())))
+        elif chains:
+            await SideBySide(self, self._database.group, list(chains.values())).work()
 
-    async def _chain(self, messages: Sequence[Message]) -> None:
+    async def chain(self, messages: Sequence[Message], begun: Awaitable[str] | None = None) -> None:
+        """The messages of one key; ``begun`` is the first attempt at the first of them."""
         for message in messages:
-            outcome = await self._one(message)
-            self._repeats = self._repeats or outcome == "repeated"
-            self._count(message.topic, outcome)
+            self.note(message, await self._one(message, begun))
+            begun = None
 
-    def _count(self, topic: str, outcome: str) -> None:
-        counter = self._counters.get((topic, outcome))
+    def note(self, message: Message, outcome: str) -> None:
+        """A message is through."""
+        self._repeats = self._repeats or outcome == "repeated"
+        counter = self._counters.get((message.topic, outcome))
         if counter is None:
-            counter = self._counters[topic, outcome] = HANDLED.labels(self._group, topic, outcome)
+            counter = self._counters[message.topic, outcome] = HANDLED.labels(self._group, message.topic, outcome)
         counter.inc()
 
-    async def _one(self, message: Message) -> str:
+    async def _one(self, message: Message, begun: Awaitable[str] | None) -> str:
         try:
             model, handler, is_fast = self._choose(message)
             contract = model.from_bytes(message.value)
@@ -168,6 +147,9 @@ class Consumer:
         attempt, pause, wait = 0, self._pause, self._pause
         while True:
             try:
+                if begun is not None:
+                    going_on, begun = begun, None
+                    return await going_on
                 run = self._run_fast if is_fast else self._run_transactional
                 if "traceparent" not in message.headers:
                     return await run(handler, message, contract)
@@ -192,9 +174,30 @@ class Consumer:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
 
+    def open(self, message: Message) -> tuple[OpenUnit, Fast, Contract] | None:
+        """What a fast handler gets; None where the message is to be parked, traced or for a transactional one."""
+        try:
+            model, handler, is_fast = self._choose(message)
+            if not is_fast or "traceparent" in message.headers:
+                return None
+            return OpenUnit(inbox.claim_message(message.id, self._group)), handler, model.from_bytes(message.value)
+        except (ValidationError, EmulatorError):
+            return None
+
+    def hold(self, contract: Contract) -> bool:
+        """Keep what a message changes for its handler; False when that has to be waited for."""
+        return True
+
+    def let_go(self, contract: Contract, outcome: str) -> None:
+        """What ``hold`` kept; without an outcome it is not known what was committed."""
+
     async def _run_fast(self, handler: Fast, message: Message, contract: Contract) -> str:
         unit = OpenUnit(inbox.claim_message(message.id, self._group))
         await handler(unit, contract)
+        return await self.commit(unit)
+
+    async def commit(self, unit: OpenUnit) -> str:
+        """Commit what a fast handler wrote."""
         closed, after = unit.close()
         try:
             await self._database.group.commit(closed)

@@ -22,6 +22,7 @@ from dccemu_runtime.database import Database
 from dccemu_runtime.entropy import Entropy
 from dccemu_runtime.groupcommit import Claim, Unit, Write
 from dccemu_runtime.outbox import Outbox
+from dccemu_runtime.stepping import first_step
 
 from ..adapters.store import Store
 from ..domain.device import SimulatedDevice
@@ -81,6 +82,25 @@ class Fleet:
         if lock is None:
             lock = self._locks[eui] = asyncio.Lock()
         return _Working(self, eui, lock)
+
+    def hold(self, eui: str) -> bool:
+        """Hold a Device until ``let_go``, if nobody holds it and there is no doubt about it."""
+        if eui in self._doubtful:
+            return False
+        lock = self._locks.get(eui)
+        if lock is None:
+            lock = self._locks[eui] = asyncio.Lock()
+        acquiring = lock.acquire()
+        if first_step(acquiring) is None:
+            return True
+        acquiring.close()
+        return False
+
+    def let_go(self, eui: str, *, is_known: bool) -> None:
+        """What ``hold`` held; read it again before it is next worked on unless what was committed ``is_known``."""
+        if not is_known:
+            self.doubt(eui)
+        self._locks[eui].release()
 
     def doubt(self, eui: str) -> None:
         """What is in memory may not be what is durable."""

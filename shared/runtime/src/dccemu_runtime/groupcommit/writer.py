@@ -26,6 +26,7 @@ import structlog
 
 from . import at_once
 from .operations import Claim, ClaimOperation, Operation, Row, Unit, Write, arrange, columns_of
+from .together import Share, Together
 from .trouble import CONNECTION_TROUBLE, AlreadyClaimed, Overloaded, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ _TURNS = 1
 @dataclass(slots=True)
 class _Waiting:
     unit: Unit
-    done: asyncio.Future[None]
+    done: asyncio.Future[None] | Share
 
 
 class GroupCommit:
@@ -100,14 +101,31 @@ class GroupCommit:
         asyncpg.PostgresError
             The unit's own rows are not acceptable.
         """
-        if self._is_closed:
-            raise StoreUnavailable("the service is stopping")
-        if len(self._queue) >= self._capacity:
-            raise Overloaded(f"{self._capacity} use cases wait for the database")
+        self._make_sure_of_room(1)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(unit, done))
         self._wake.set()
         await done
+
+    async def commit_all(self, units: Sequence[Unit]) -> Sequence[BaseException | None]:
+        """Return when all units are through: for each None when it is durable, or what ``commit`` would have raised.
+
+        Raises
+        ------
+        Overloaded, StoreUnavailable
+            None of them was taken in.
+        """
+        self._make_sure_of_room(len(units))
+        together = Together(len(units))
+        self._queue += [_Waiting(unit, Share(together, place)) for place, unit in enumerate(units)]
+        self._wake.set()
+        return await together.done
+
+    def _make_sure_of_room(self, units: int) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the service is stopping")
+        if len(self._queue) + units > self._capacity:
+            raise Overloaded(f"{len(self._queue)} of {self._capacity} use cases wait for the database")
 
     async def _run(self) -> None:
         while True:
