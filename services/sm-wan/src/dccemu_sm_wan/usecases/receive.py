@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -13,12 +14,15 @@ from dccemu_runtime.consumers import OpenUnit
 from dccemu_runtime.faults import Fault, Faults
 from dccemu_runtime.groupcommit import AlreadyClaimed, Unit, Write
 from dccemu_runtime.inbox import claim_message
-from dccemu_runtime.journal import Check, Entry, Journal
+from dccemu_runtime.journal import Entry, Journal
 
 from ..domain.delivery import Delivery, Fate, deliver
 from ..domain.device import Reaction, SimulatedDevice, react
 from ..domain.seeding import hyphened, plain
 from .fleet import Fleet
+
+if TYPE_CHECKING:
+    from dccemu_runtime.journal import Check
 
 log = structlog.get_logger(__name__)
 
@@ -221,7 +225,7 @@ class Receive:
                 outcome=outcome,
                 request_id=command.request_id,
                 device=command.device,
-                checks=() if reaction is None else list(map(Check._make, reaction.findings)),
+                checks=() if reaction is None else cast("list[Check]", reaction.findings),  # tuples of one form
                 detail={"command": command.id, **detail},
                 message=None if reaction is None else reaction.response,
             )

@@ -161,18 +161,18 @@ def assemble_request(invoke_id: int, count: int, specifications: bytes | bytearr
 def _encode_response(response: AccessResponse) -> bytes:
     if len(response.data) != len(response.results):
         raise GbcsError(BAD_VALUE, f"{len(response.results)} results have {len(response.data)} data")
-    out = bytearray(b"\xda")
-    out += response.invoke_id.to_bytes(4, "big")
-    out += b"\x00\x00"
-    count = encode_length(len(response.data))
-    out += count
+    data, results = bytearray(), bytearray()
     for datum in response.data:
-        encode_into(out, datum)
-    out += count
+        encode_into(data, datum)
     for one in response.results:
-        out.append(one.operation)
-        out.append(one.result)
-    return bytes(out)
+        results += bytes((one.operation, one.result))
+    return assemble_response(response.invoke_id.to_bytes(4, "big"), len(response.data), data, results)
+
+
+def assemble_response(invoke_id: bytes, count: int, data: bytes | bytearray, results: bytes | bytearray) -> bytes:
+    """The octets of an access response whose ``count`` data and results are written already."""
+    length = encode_length(count)
+    return b"".join((b"\xda", invoke_id, b"\x00\x00", length, data, length, results))
 
 
 def decode(data: bytes) -> AccessRequest | AccessResponse | DataNotification:

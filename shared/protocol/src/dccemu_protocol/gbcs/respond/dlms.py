@@ -6,17 +6,18 @@ done. Members that no rule treats specially are plain memory: what was set is wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from .. import datum as d
 from .. import dlms, times
-from ..errors import BAD_TAG, GbcsError
+from ..errors import GbcsError
 from . import activation
 from .logs import read_log
 from .occasion import Occasion
+from .plan import Item, plan
 from .rules import TYPE_NAMES, Member, rules
+from .state import Value
 
 SUCCESS, OBJECT_UNDEFINED, TYPE_UNMATCHED, SCOPE_VIOLATED, OTHER_REASON = 0, 4, 12, 13, 250
 READ_WRITE_DENIED, OBJECT_UNAVAILABLE, TEMPORARY_FAILURE = 3, 11, 2
@@ -36,57 +37,42 @@ Setter = Callable[[Occasion, Member, d.Datum], None]
 Action = Callable[[Occasion, Member, d.Datum], d.Datum]
 
 
-@dataclass(slots=True)
-class _Done:
-    data: list[d.Datum]
-    results: list[dlms.AccessResult]
-    failed: bool = False
-
-
 def carry_out(occasion: Occasion) -> bytes:
     """Execute the Command's payload and give the Response's."""
-    request = dlms.decode(occasion.command.payload)
-    if not isinstance(request, dlms.AccessRequest):
-        raise GbcsError(BAD_TAG, f"a Command carries an access request, not {type(request).__name__}", 0)
-    done = _Done([], [])
+    invoke, items = plan(occasion.command)
+    data, results, failed = bytearray(), bytearray(), False
+    failures = occasion.state.look("failures")
     times: list[tuple[Member, bytes]] = []
-    for specification, value in zip(request.specifications, request.data, strict=True):
-        _item(occasion, specification, value, done, times)
-    if times and not done.failed:
+    for item in items:
+        outcome: d.Datum = d.NULL
+        result = OTHER_REASON
+        if not failed:
+            try:
+                outcome, result = _perform(occasion, item, failures, times), SUCCESS
+            except ItemRefused as refusal:
+                result, failed = refusal.result, True
+            except GbcsError:
+                result, failed = TYPE_UNMATCHED, True
+        d.encode_into(data, outcome)
+        results.append(item.answered)
+        results.append(result)
+    if times and not failed:
         activation.take_up_dlms(occasion, times)
-    return dlms.encode(dlms.AccessResponse(request.invoke_id, tuple(done.data), tuple(done.results)))
-
-
-def _item(
-    occasion: Occasion, item: dlms.Specification, value: d.Datum, done: _Done, times: list[tuple[Member, bytes]]
-) -> None:
-    kind = item.operation
-    answered = _GET if kind is _SELECTIVE else kind
-    outcome: d.Datum = d.NULL
-    result = OTHER_REASON if done.failed else SUCCESS
-    if not done.failed:
-        try:
-            outcome = _perform(occasion, item, value, times)
-        except ItemRefused as refusal:
-            result, done.failed = refusal.result, True
-        except GbcsError:
-            result, done.failed = TYPE_UNMATCHED, True
-    done.data.append(outcome)
-    done.results.append(dlms.access_result(answered, result))
+    return dlms.assemble_response(invoke, len(items), data, results)
 
 
 def _perform(
-    occasion: Occasion, item: dlms.Specification, value: d.Datum, times: list[tuple[Member, bytes]]
+    occasion: Occasion, item: Item, failures: Mapping[str, Value], times: list[tuple[Member, bytes]]
 ) -> d.Datum:
-    member = Member(item.class_id, item.obis, item.member)
-    failures = occasion.state.get("failures")
-    if isinstance(failures, dict) and isinstance(forced := failures.get(str(member)), int):
+    kind, member, value, selection, _, ready = item
+    if failures and isinstance(forced := failures.get(str(member)), int):
         raise ItemRefused(forced)
-    kind = item.operation
+    if ready is not None:
+        return ready(occasion)
     if kind is _GET:
         return get(occasion, member)
     if kind is _SELECTIVE:
-        return get(occasion, member, *_range(item.selection))
+        return get(occasion, member, *_range(selection))
     if kind is _ACTION:
         return _act(occasion, member, value)
     put(occasion, member, value)

@@ -17,7 +17,6 @@ from .dlms import (
     TYPE_UNMATCHED,
     ItemRefused,
     get,
-    period,
     store,
 )
 from .events import LOG_DEPTH
@@ -331,30 +330,3 @@ def _configure_alerts(occasion: Occasion, of: Member, value: d.Datum) -> None:
 for _group in (30, 33):
     for _kind in (11, 12, 13, 14):
         SETTERS[member(f"1/0-{_group}:97.98.{_kind}.255/2")] = _configure_alerts
-
-
-# -- sensitive values ------------------------------------------------------------------------------------------------
-
-
-def read_protected(occasion: Occasion, _: Member, value: d.Datum) -> d.Datum:
-    """Data protection: read the targets, encrypt them for the reader (gbcs.md section 6.5)."""
-    match value:
-        case d.Structure((d.Array(targets), d.Array((d.Structure((how, d.Structure(fields))),)))) if len(fields) == 5:
-            plain = d.Structure(tuple([_target(occasion, target) for target in targets]))
-        case _:
-            raise ItemRefused(TYPE_UNMATCHED)
-    device = d.OctetString(occasion.facts.octets)
-    recipient = d.OctetString(occasion.command.originator.octets)
-    swapped = d.structure(how, d.structure(fields[0], device, recipient, *fields[3:]))
-    return d.structure(d.array([swapped]), d.OctetString(occasion.encrypt(d.encode(plain))))
-
-
-def _target(occasion: Occasion, target: d.Datum) -> d.Datum:
-    match target:
-        case d.Structure((d.LongUnsigned(class_id), d.OctetString(obis), d.Integer(number), _, restriction)):
-            return get(occasion, Member(class_id, obis, number), *period(restriction))
-        case _:
-            raise ItemRefused(TYPE_UNMATCHED)
-
-
-CLASS_ACTIONS[30, 1] = read_protected

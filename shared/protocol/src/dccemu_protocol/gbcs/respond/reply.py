@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from .. import crypto, times
 from .. import datum as d
 from ..envelope import CRA, GbcsMessage, OtherInformation
-from . import der_answers, esme, gas_answers, gbz, hub
+from . import der_answers, esme, gas_answers, gbz, hub, protected
 from . import dlms as dlms_answers
 from .keys import cell_key, own_key
 from .occasion import AlertOrder, Occasion, next_counter
@@ -16,7 +16,7 @@ from .rules import MessageRules, Protocol, rules
 __all__ = ["Unprotected", "carry_out", "respond", "rules_of", "unsupported"]
 
 # Their modules fill the tables of members and answers when they are imported.
-_FILLED = (esme, gas_answers, hub)
+_FILLED = (esme, gas_answers, hub, protected)
 _CARRY_OUT: Mapping[Protocol, Callable[[Occasion], bytes]] = {
     "DLMS": dlms_answers.carry_out,
     "GBZ": gbz.carry_out,
