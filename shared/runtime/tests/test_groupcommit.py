@@ -107,6 +107,30 @@ async def test_a_lone_unit_that_lost_one_claim_leaves_nothing_behind(store: Data
     assert await store.pool.fetchval("SELECT count(*) FROM names") == 0
 
 
+async def test_units_committed_by_one_call_have_an_outcome_each(store: Database) -> None:
+    await store.group.commit(Unit(claims=[Claim(CLAIM, ("taken", "before"))]))
+
+    outcomes = await store.group.commit_all(
+        [
+            Unit(claims=[Claim(CLAIM, ("taken", "late"))], writes=[Write(NOTE, ("late", 1))]),
+            Unit(writes=[Write(NOTE, ("good", 1))]),
+            Unit(writes=[Write(NOTE, ("bad", -1))]),
+        ]
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [AlreadyClaimed, type(None), asyncpg.CheckViolationError]
+    assert await notes(store) == ["good"]
+
+
+async def test_units_committed_by_one_call_are_taken_in_together_or_not_at_all(store: Database) -> None:
+    group = GroupCommit(store.pool, capacity=2)
+
+    with pytest.raises(Overloaded):
+        await group.commit_all([Unit(writes=[Write(NOTE, (str(number), 1))]) for number in range(3)])
+
+    assert group.waiting == 0
+
+
 async def test_a_bad_unit_does_not_fail_its_neighbours(store: Database) -> None:
     results = await asyncio.gather(
         *(store.group.commit(Unit(writes=[Write(NOTE, (str(n), -1 if n == 3 else n))])) for n in range(6)),

@@ -15,7 +15,7 @@ import pytest_asyncio
 import trustme
 from cryptography import x509
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.http import app as applications
@@ -25,6 +25,9 @@ from dccemu_runtime.http.server import Bounds, Server
 from dccemu_runtime.http.starting import Starting
 
 pytestmark = pytest.mark.asyncio
+CYCLE = ["self", "scope", "transport", "flow", "logger", "access_logger", "access_log", "default_headers"]
+CYCLE += ["message_event", "expect_100_continue", "keep_alive", "on_response"]
+"""What uvicorn makes a request and its answer of."""
 START = datetime(2020, 1, 1, tzinfo=UTC)
 Serve = Callable[..., Awaitable[Server]]
 
@@ -304,6 +307,75 @@ async def test_requests_in_hand_are_finished_at_stop() -> None:
         await stopping
 
 
+def answering(*messages: dict[str, object], status: int = 200, headers: list[tuple[bytes, bytes]]) -> ASGIApp:
+    """An application that sends these parts of a body."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for message in messages:
+            await send({"type": "http.response.body", **message})
+
+    return app
+
+
+LENGTH_3 = [(b"Content-Length", b"3"), (b"x-kind", b"test")]
+
+
+@pytest.mark.parametrize(
+    ("app", "ends"),
+    [
+        (answering({"body": b"abc"}, headers=LENGTH_3), b"\r\n\r\nabc"),
+        (answering({"body": b"a", "more_body": True}, {"body": b"bc"}, headers=LENGTH_3), b"\r\n\r\nabc"),
+        (answering({"body": b"abc"}, headers=[(b"x-kind", b"test")]), b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    ],
+    ids=["whole", "in parts", "of no declared length"],
+)
+async def test_an_answer_is_written_as_it_comes(serve: Serve, app: ASGIApp, ends: bytes) -> None:
+    server = await serve(app)
+
+    head = b"GET / HTTP/1.1\r\nhost: x\r\n"
+    answers = await raw(server.port, head + b"\r\n" + head + b"connection: close\r\n\r\n")
+
+    first, second = answers.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert first.endswith(ends)
+    assert b"x-kind: test\r\n" in first
+    assert b"date: " in first
+    assert b"connection: close" not in first
+    assert b"connection: close" in second
+
+
+async def test_an_answer_to_head_has_a_length_and_no_body(serve: Serve) -> None:
+    server = await serve(answering({"body": b"abc"}, headers=LENGTH_3))
+
+    answer = await raw(server.port, b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+
+    assert b"content-length: 3" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[(b"content-length", b"3"), (b"x-kind", b"a\r\nset-cookie: b")], [(b"content-length", b"4")]],
+    ids=["a line break in a header", "a body that is too short"],
+)
+async def test_an_answer_that_is_no_http_is_not_sent(serve: Serve, headers: list[tuple[bytes, bytes]]) -> None:
+    server = await serve(answering({"body": b"abc"}, headers=headers))
+
+    answer = await raw(server.port, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    assert b"set-cookie" not in answer
+    assert not answer.endswith(b"abc") or b"content-length: 4" in answer
+
+
+async def test_a_connection_that_rests_too_long_is_closed_without_a_word(serve: Serve) -> None:
+    server = await serve(echo_length, bounds=Bounds(idle_time=0.2))
+
+    answer = await raw(server.port, b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc")
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"\r\n\r\n3")
+
+
 async def test_garbage_is_400(serve: Serve) -> None:
     server = await serve(echo_length)
 
@@ -442,5 +514,6 @@ async def test_upstream_still_has_what_the_protocol_relies_on() -> None:
     source = inspect.getsource(HttpToolsProtocol)
 
     assert '"state": self.app_state.copy()' in source
+    assert list(inspect.signature(RequestResponseCycle.__init__).parameters) == CYCLE
     for name in ("on_message_begin", "on_headers_complete", "on_message_complete", "connection_made", "shutdown"):
         assert callable(getattr(HttpToolsProtocol, name))
