@@ -7,7 +7,7 @@ emitted; GBCS carries the same eight octets. A RequestID is ``originator:target:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .errors import ProtocolError
@@ -81,13 +81,14 @@ class RequestId:
     originator: Eui64
     target: Eui64
     counter: int
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> RequestId:
         return _request_id(text)
 
     def __str__(self) -> str:
-        return f"{_hyphened(self.originator.octets)}:{_hyphened(self.target.octets)}:{self.counter}"
+        return self._text or f"{_hyphened(self.originator.octets)}:{_hyphened(self.target.octets)}:{self.counter}"
 
     @property
     def response_id(self) -> str:
@@ -101,4 +102,7 @@ def _request_id(text: str) -> RequestId:
     parts = text.split(":")
     if len(parts) != 3 or not _COUNTER.match(parts[2]) or int(parts[2]) > MAX_COUNTER:
         raise ProtocolError("BAD_REQUEST_ID", f"{text[:80]!r} is not originator:target:counter")
-    return RequestId(Eui64.parse(parts[0]), Eui64.parse(parts[1]), int(parts[2]))
+    found = RequestId(Eui64.parse(parts[0]), Eui64.parse(parts[1]), int(parts[2]))
+    if text == text.upper():  # as it is written
+        object.__setattr__(found, "_text", text)
+    return found

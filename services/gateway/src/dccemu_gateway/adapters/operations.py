@@ -232,23 +232,22 @@ class DeliveryRows:
         self._hear = committed
         self._insert = insert("deliveries", _DELIVERY_COLUMNS, committed=self._committed)
 
-    def write(self, delivery: Delivery) -> Write:
-        """The row of a new delivery."""
+    def write(
+        self,
+        identity: str,
+        user: str,
+        device: str,
+        kind: str,
+        request_id: str | None,
+        response_id: str | None,
+        code: str,
+        document: bytes,
+        at: datetime,
+    ) -> Write:
+        """The row of a new delivery, due at once."""
         return Write(
             self._insert,
-            (
-                delivery.id,
-                delivery.user,
-                delivery.device,
-                delivery.kind,
-                delivery.request_id,
-                delivery.response_id,
-                delivery.code,
-                delivery.document,
-                delivery.created_at,
-                delivery.due_at,
-                delivery.state,
-            ),
+            (identity, user, device, kind, request_id, response_id, code, document, at, at, DeliveryState.PENDING),
         )
 
     def _committed(self, rows: Sequence[Row]) -> None:

@@ -97,8 +97,8 @@ class Examination:
         """Take the request that was read, and its identifiers as text: they are asked for many times."""
         self.submitted, self.kind = request, kind_of(request.command_variant)
         self.request_id = request_id = request.request_id
-        self.user_text, self.device_text = user, device = str(request_id.originator), str(request_id.target)
-        self.request_text = f"{user}:{device}:{request_id.counter}"
+        self.user_text, self.device_text = str(request_id.originator), str(request_id.target)
+        self.request_text = str(request_id)
 
     @property
     def tree(self) -> Element | None:

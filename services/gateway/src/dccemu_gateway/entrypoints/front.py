@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from functools import cache
 from time import perf_counter
 from xml.sax.saxutils import escape
 
 import structlog
-from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dccemu_protocol import catalogue
@@ -23,17 +21,11 @@ from dccemu_protocol.errors import EmulatorError
 from dccemu_runtime.groupcommit import Overloaded, StoreUnavailable
 
 from ..usecases.answers import Reply
+from .tally import TALLY
 
 log = structlog.get_logger(__name__)
 
 PATHS = {"/api/v1/serviceT": "T", "/api/v1/serviceS": "S", "/api/v1/serviceD": "D"}
-REQUESTS = Counter("dccemu_gateway_requests", "DUIS requests answered", ["service", "status", "code"])
-SECONDS = Histogram(
-    "dccemu_gateway_request_seconds",
-    "Time from the head of a DUIS request to its answer",
-    ["service"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-)
 _XML = b"application/xml"
 _PROBLEM = b"application/problem+xml"
 _DISCARDED = 4 * 1024 * 1024
@@ -49,16 +41,6 @@ _TITLES = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-
-
-@cache
-def _answered(service: str, status: int, code: str) -> Counter:
-    return REQUESTS.labels(service, str(status), code)
-
-
-@cache
-def _seconds(service: str) -> Histogram:
-    return SECONDS.labels(service)
 
 
 Submit = Callable[[bytes, str, str | None], Awaitable[Reply]]
@@ -129,8 +111,7 @@ class Front:
         finally:
             self._in_flight -= 1
             self._buffered -= sum(map(len, body))
-        _answered(service, reply.status, reply.code).inc()
-        _seconds(service).observe(perf_counter() - began)
+        TALLY.note(service, reply.status, reply.code, perf_counter() - began)
         await _answer(send, reply, closing=refusal is not None)
 
     def _admit(self, scope: Scope) -> tuple[Reply | None, str | None]:

@@ -20,7 +20,7 @@ from dccemu_runtime.timers import Timers
 
 from ..adapters.counters import RoleCounter
 from ..adapters.directory import FactsDirectory
-from ..adapters.operations import Delivery, DeliveryRows
+from ..adapters.operations import DeliveryRows
 from ..adapters.own_keys import OwnKeys
 from ..adapters.record import Record
 from ..adapters.transformer import Transformer
@@ -99,20 +99,8 @@ class Gateway:
         response_id: str | None = None,
     ) -> Write:
         """A document that must reach a User, due now."""
-        now = self.now()
         return self.deliveries.write(
-            Delivery(
-                id=self.new_id(),
-                user=user,
-                device=device,
-                kind=kind,
-                request_id=request_id,
-                response_id=response_id,
-                code=code,
-                document=document,
-                created_at=now,
-                due_at=now,
-            )
+            self.new_id(), user, device, kind, request_id, response_id, code, document, self.now()
         )
 
     async def deliver_in(self, connection: PoolConnectionProxy, *rows: Write) -> None:

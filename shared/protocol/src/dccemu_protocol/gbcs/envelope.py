@@ -31,6 +31,8 @@ _GENERAL_CIPHERING = b"\xdd\x00\x00\x00\x00\x00\x00"
 _SECURITY_HEADER = b"\x11\x00\x00\x00\x00"
 _COUNTERS = range(2**64)
 _HEADER = Struct(">3sQB8sB8s")
+_USUAL = Struct(">3sQB8sB8sBBH")
+"""The header, no date-time, and a message code alone."""
 _entity = lru_cache(maxsize=65536)(Eui64)
 """The same few parties come again and again."""
 
@@ -207,6 +209,12 @@ def _decode_ciphering(cursor: Cursor) -> GbcsMessage:
 
 def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
     start = cursor.at
+    if cursor.left >= _USUAL.size:
+        begin, counter, one, origin, two, goal, date, width, code = _USUAL.unpack_from(cursor.data, start)
+        cra = _CRA_OF_START.get(begin)
+        if cra is not None and one == two == 8 and not date and width == 2:
+            cursor.at = start + _USUAL.size
+            return _decode_rest(cursor, start, mac, cra, counter, _entity(origin), _entity(goal), code_alone(code), b"")
     cra, counter, originator, target = _decode_parties(cursor)
     at = cursor.at
     width = cursor.u8()
@@ -215,6 +223,21 @@ def _decode_grouping(cursor: Cursor, mac: bytes | None) -> GbcsMessage:
     date_time = cursor.take(width)
     width = cursor.length()
     other = code_alone(cursor.unsigned(2)) if width == 2 else _decode_other(cursor.part(width))
+    return _decode_rest(cursor, start, mac, cra, counter, originator, target, other, date_time)
+
+
+def _decode_rest(
+    cursor: Cursor,
+    start: int,
+    mac: bytes | None,
+    cra: CRA,
+    counter: int,
+    originator: Eui64,
+    target: Eui64,
+    other: OtherInformation,
+    date_time: bytes,
+) -> GbcsMessage:
+    """The message whose header was read, with payload and signature; its grouping header begins at ``start``."""
     payload = cursor.counted()
     signed = cursor.data[start + 1 : cursor.at]
     signature: bytes | None = None

@@ -22,30 +22,28 @@ INFO_INNER: Final = (
 INFO_END: Final = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 CANONICAL_INFO: Final = f'<ds:SignedInfo xmlns:ds="{DS}">'.encode() + INFO_INNER
 SIGNATURE_START: Final = f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>'.encode() + INFO_INNER
-_BASE64: Final = rb"[A-Za-z0-9+/=\n]*"
-_REST: Final = re.compile(
-    rb"([A-Za-z0-9+/=]+)"
-    + re.escape(INFO_END)
-    + rb"<ds:SignatureValue>("
-    + _BASE64
-    + rb"(?:&#xD;"
-    + _BASE64
-    + rb")*)</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial>"
-    + rb"<ds:X509IssuerName>([^<&\r]+)</ds:X509IssuerName>"
-    + rb"<ds:X509SerialNumber>([0-9]{1,50})</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data></ds:KeyInfo>"
-    + rb"</ds:Signature>(</[^<>]+>[ \t\r\n]*)?\Z"
-)
+_SIGNATURE: Final = b"<ds:Signature "
+_VALUE_START: Final = INFO_END + b"<ds:SignatureValue>"
+_ISSUER_START: Final = b"</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>"
+_SERIAL_START: Final = b"</ds:X509IssuerName><ds:X509SerialNumber>"
+_END: Final = b"</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data></ds:KeyInfo></ds:Signature>"
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_BASE64_LINES: Final = _BASE64 + b"\n"
+_RETURN: Final = b"&#xD;"
+_NO_TEXT: Final = re.compile(rb"[<&\r]")
+_END_TAG: Final = re.compile(rb"</[^<>]+>[ \t\r\n]*\Z")
+_MOST_DIGITS: Final = 50
 
 
 class Written(NamedTuple):
-    """A Signature in this form: where it begins, its values as they are written, and the end tag after it."""
+    """A Signature in this form: where it begins, its values as they are written, the end tag after it (or nothing)."""
 
     start: int
     digest: bytes
     value: bytes
     issuer: bytes
     serial: bytes
-    end: bytes | None
+    end: bytes
 
 
 def read(octets: bytes) -> Written | None:
@@ -58,9 +56,21 @@ def read(octets: bytes) -> Written | None:
         its root. Nothing in the form can stand in a comment, a CDATA section or an attribute that ends before the
         document does, so what matches there *is* the last child of the root, as the parser sees it.
     """
-    at = octets.rfind(SIGNATURE_START)
-    found = None if at < 0 else _REST.match(octets, at + len(SIGNATURE_START))
-    if found is None:
+    at = octets.rfind(_SIGNATURE)
+    if at < 0 or not octets.startswith(SIGNATURE_START, at):
         return None
-    digest, value, issuer, serial, end = found.groups()
-    return Written(at, digest, value.replace(b"&#xD;", b""), issuer, serial, end)
+    digest, _, rest = octets[at + len(SIGNATURE_START) :].partition(_VALUE_START)
+    value, _, rest = rest.partition(_ISSUER_START)
+    issuer, _, rest = rest.partition(_SERIAL_START)
+    serial, found, end = rest.partition(_END)
+    if not found or not digest or digest.translate(None, _BASE64):
+        return None
+    if value.translate(None, _BASE64):
+        value = value.replace(_RETURN, b"")
+        if value.translate(None, _BASE64_LINES):
+            return None
+    if not issuer or _NO_TEXT.search(issuer) or not serial.isdigit() or len(serial) > _MOST_DIGITS:
+        return None
+    if end and not _END_TAG.match(end):
+        return None
+    return Written(at, digest, value, issuer, serial, end)

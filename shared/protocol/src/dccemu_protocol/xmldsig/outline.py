@@ -155,7 +155,7 @@ class Outlines:
 
     def _cut(self, document: bytes) -> _Cut | None:
         written = None if len(document) > self._longest else form.read(document)
-        if written is None or written.end is None or written.issuer.translate(None, _PLAIN):
+        if written is None or not written.end or written.issuer.translate(None, _PLAIN):
             return None
         head = document[: written.start]
         brackets = head.translate(None, _PLAIN)
@@ -174,7 +174,7 @@ def _outline(document: bytes, cut: _Cut, root: Element) -> Outline | None:
     if len(opened) != len(elements) or [root.tag, *(part.tag for part in root)] != [REQUEST, HEADER, BODY]:
         return None
     tags = {element: b"<" + names[number - 1] + b">" for number, (element, _) in zip(opened, elements, strict=True)}
-    opening, end = tags[root], (written.end or b"").rstrip(_SPACE)
+    opening, end = tags[root], written.end.rstrip(_SPACE)
     if document[document.index(opening) : written.start] + end != canonical(root):
         return None
     held = [(number, check) for number, (_, check) in zip(opened, elements, strict=True) if check is not None]

@@ -55,6 +55,8 @@ _UNPADDED: Final = {2: re.compile("[AQgw]==\\Z"), 1: re.compile("[AEIMQUYcgkosw0
 
 def collapse(text: str) -> str:
     """Collapse white space as the types other than string do."""
+    if text.isascii() and text.isprintable():  # of all white space it can hold spaces only
+        return " ".join(text.split())
     return _SPACES.sub(" ", text).strip(" ")
 
 
