@@ -22,7 +22,7 @@ from .user import User
 from .verdict import Verdict
 
 _APPLIED = """
-SELECT device, request_id, detail->>'originator', (detail->>'counter')::numeric FROM sm_wan.journal
+SELECT device, request_id, detail::jsonb->>'originator', (detail::jsonb->>'counter')::numeric FROM sm_wan.journal
 WHERE stage = 'device' AND outcome = 'answered' AND position > $1 ORDER BY position"""
 _LEFT = """
 SELECT 'gateway outbox', count(*) FROM gateway.outbox UNION ALL

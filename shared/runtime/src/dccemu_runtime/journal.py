@@ -32,8 +32,8 @@ _COLUMNS = {
     "device": "text",
     "srv": "text",
     "outcome": "text",
-    "checks": "jsonb",
-    "detail": "jsonb",
+    "checks": "text",
+    "detail": "text",
     "message": "bytea",
 }
 _NAMES = ", ".join(_COLUMNS)

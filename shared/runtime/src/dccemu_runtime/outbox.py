@@ -84,7 +84,7 @@ class Outbox:
         self._must_look = True
         self._insert = insert(
             "outbox",
-            {"id": "text", "topic": "text", "key": "text", "value": "bytea", "headers": "jsonb"},
+            {"id": "text", "topic": "text", "key": "text", "value": "bytea", "headers": "text"},
             committed=self._committed,
             returning="position" if sole else "",
         )

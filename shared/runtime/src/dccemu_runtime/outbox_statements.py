@@ -1,6 +1,6 @@
 """The statements of the outbox."""
 
-INSERT = "INSERT INTO outbox (id, topic, key, value, headers) VALUES ($1, $2, $3, $4, $5::jsonb)"
+INSERT = "INSERT INTO outbox (id, topic, key, value, headers) VALUES ($1, $2, $3, $4, $5)"
 COLUMNS = ("id", "topic", "key", "value", "headers")
 # One worker at a time publishes: the lock is held until the marks are committed. A mark that a crash of the server
 # loses costs a repeat, so nobody waits for it to reach the disk.

@@ -28,7 +28,7 @@ outbox = Table(
     Column("topic", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("value", LargeBinary, nullable=False),
-    Column("headers", JSONB, nullable=False),
+    Column("headers", Text, nullable=False),
     # Where it was put: which incarnation of the bus, which partition and offset. Empty: not sent.
     Column("sent_in", Text),
     Column("partition", Integer),
@@ -76,7 +76,7 @@ journal = Table(
     "journal",
     metadata,
     Column("position", BigInteger, Identity(always=True), primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("stage", Text, nullable=False),
     Column("request_id", Text),
@@ -84,10 +84,10 @@ journal = Table(
     Column("device", Text),
     Column("srv", Text),
     Column("outcome", Text, nullable=False),
-    Column("checks", JSONB, nullable=False),
-    Column("detail", JSONB, nullable=False),
+    Column("checks", Text, nullable=False),
+    Column("detail", Text, nullable=False),
     Column("message", LargeBinary),
-    Index("journal_request_id", "request_id"),
+    Index("journal_request_id", "request_id", postgresql_using="hash"),
 )
 
 projections = Table(

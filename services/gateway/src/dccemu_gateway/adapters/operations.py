@@ -53,10 +53,10 @@ _COMMAND_COLUMNS = {
     "expires_at": "timestamptz",
     "execution_at": "timestamptz",
     "payload": "bytea",
-    "extra": "jsonb",
+    "extra": "text",
 }
 _INSERT_COMMAND = insert("commands", _COMMAND_COLUMNS)
-_MOVE_COMMAND = update("commands", {"id": "text"}, {"state": "text", "expires_at": "timestamptz", "extra": "jsonb"})
+_MOVE_COMMAND = update("commands", {"id": "text"}, {"state": "text", "expires_at": "timestamptz", "extra": "text"})
 _CLAIM_ANSWER = claim("answers", {"command_id": "text"}, ("command_id",))
 _PUT_PRE_COMMAND = upsert(
     "pre_commands",
@@ -71,7 +71,7 @@ _PUT_PRE_COMMAND = upsert(
         "digest": "text",
         "made_at": "timestamptz",
         "execution_at": "timestamptz",
-        "facts": "jsonb",
+        "facts": "text",
     },
     ("request_id",),
 )

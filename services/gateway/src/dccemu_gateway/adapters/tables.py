@@ -41,9 +41,8 @@ requests = Table(
     Column("execution_at", _TIME),
     # The document as received, kept while the request waits: for the CoS Party, for its date, for its predecessor.
     Column("document", LargeBinary),
-    Index("requests_device", "device"),
     Index("requests_received", "received_at", postgresql_using="brin"),
-    Index("requests_waiting", "state", postgresql_where=text("state IN ('held', 'with-cos')")),
+    Index("requests_waiting", "device", postgresql_where=text("state IN ('held', 'with-cos')")),
 )
 
 #: Pre-Commands until their Signed Pre-Command comes or their life ends.
@@ -60,8 +59,8 @@ pre_commands = Table(
     Column("digest", Text, nullable=False),
     Column("made_at", _TIME, nullable=False),
     Column("execution_at", _TIME),
-    Column("facts", JSONB, nullable=False),
-    Index("pre_commands_made_at", "made_at"),
+    Column("facts", Text, nullable=False),
+    Index("pre_commands_made_at", "made_at", postgresql_using="brin"),
 )
 
 #: Commands sent to Devices or given for local delivery.
@@ -86,10 +85,10 @@ commands = Table(
     Column("execution_at", _TIME),
     Column("payload", LargeBinary, nullable=False),
     # What else its Response needs: the Customer Identification Number, the schedule, instructions seen, request facts.
-    Column("extra", JSONB, nullable=False),
-    Index("commands_match", "device", "counter"),
+    Column("extra", Text, nullable=False),
+    Index("commands_match", "device", "counter", postgresql_where=text("state IN ('sent', 'taken-up', 'local')")),
     Index("commands_open", "expires_at", postgresql_where=text("state IN ('sent', 'taken-up')")),
-    Index("commands_request", "request_id"),
+    Index("commands_request", "request_id", postgresql_using="hash"),
 )
 
 #: Commands whose one final answer has been made: the fence between Response, time-out and "not delivered".
@@ -115,8 +114,7 @@ deliveries = Table(
     Column("last_error", Text),
     Column("delivered_at", _TIME),
     Index("deliveries_pending", "position", postgresql_where=text("state = 'pending'")),
-    Index("deliveries_request", "request_id"),
-    Index("deliveries_user", "user_"),
+    Index("deliveries_request", "request_id", postgresql_using="hash"),
 )
 
 #: Schedules of Users; the number is the DSPScheduleID, from the sequence ``schedule_numbers``.

@@ -138,7 +138,16 @@ class LocalPostgres:
         # A server that was killed leaves its pid file; this folder is ours alone, so nobody else's server is meant.
         end_leftover(self._data / "postmaster.pid")
         if not (self._data / "PG_VERSION").exists():
-            self._run("initdb", "--no-sync", "--no-instructions", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+            self._run(
+                "initdb",
+                "--no-sync",
+                "--no-instructions",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+            )
 
     def _run(self, command: str, *arguments: str) -> None:
         done = subprocess.run(  # noqa: S603
