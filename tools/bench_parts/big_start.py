@@ -30,7 +30,8 @@ from dccemu_sdk.stack import Stack, State
 
 from . import homes
 from .end_to_end import PARTY, USER
-from .load import NAMESPACE, Load, Plan
+from .load import Load
+from .user import NAMESPACE, Plan
 
 FOLLOWERS = ("gateway", "cos_party", "smki")
 DCC = "90-B3-D5-1F-30-00-00-02"

@@ -12,7 +12,7 @@ import json
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,37 +20,11 @@ from urllib.parse import urlsplit
 import httptools
 import uvloop
 
-from dccemu_protocol.duis import parse_document, read_request, read_response
-from dccemu_protocol.identifiers import Eui64, RequestId
+from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import keystore
-from dccemu_sdk.documents import address, signed_pre_command
 from dccemu_sdk.identity import Identity
 
-NAMESPACE = "http://www.dccinterface.co.uk/ServiceUserGateway"
-READ = "<sr:ReadInstantaneousImportRegisters/>"
-CLOCK = (
-    "<sr:SynchroniseClock><sr:CurrentDateTime>{now}</sr:CurrentDateTime>"
-    "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
-)
-
-
-@dataclass
-class Plan:
-    """What to send and how."""
-
-    url: str
-    tls: str
-    party: str
-    keystore: str
-    user: str
-    devices: list[str]
-    flow: str
-    count: int
-    in_flight: int
-    connections: int
-    rate: float | None = None
-    first_counter: int = 0
-    receive_port: int = 0
+from .user import Plan, Prepared, prepared, signed_answer
 
 
 @dataclass
@@ -61,16 +35,6 @@ class Seen:
     answered: dict[str, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-def _document(srv: str, reference: str, variant: int, body: str, user: str, device: str) -> bytes:
-    return (
-        f'<sr:Request xmlns:sr="{NAMESPACE}" schemaVersion="5.4"><sr:Header>'
-        f"<sr:RequestID>{user}:{device}:1</sr:RequestID><sr:CommandVariant>{variant}</sr:CommandVariant>"
-        f"<sr:ServiceReference>{reference}</sr:ServiceReference>"
-        f"<sr:ServiceReferenceVariant>{srv}</sr:ServiceReferenceVariant></sr:Header>"
-        f"<sr:Body>{body}</sr:Body></sr:Request>"
-    ).encode()
 
 
 class Connection:
@@ -131,24 +95,6 @@ class Load:
         self.identity = Identity(store, Eui64.parse(plan.user))
         self._folder = Path(plan.tls)
 
-    def prepared(self) -> list[tuple[str, bytes]]:
-        """Signed requests with their RequestIDs, counters rising for each Device."""
-        plan = self.plan
-        critical = plan.flow == "critical"
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        requests = []
-        for number in range(plan.count):
-            device = plan.devices[number % len(plan.devices)]
-            template = (
-                _document("6.11", "6.11", 4, CLOCK.format(now=now), plan.user, device)
-                if critical
-                else _document("4.1.1", "4.1", 1, READ, plan.user, device)
-            )
-            counter = plan.first_counter + number
-            document = address(template, originator=self.identity.eui, counter=counter)
-            requests.append((f"{plan.user}:{device}:{counter}", self.identity.sign_document(document)))
-        return requests
-
     async def open(self) -> list[Connection]:
         """Connections opened and endpoint listening before the clock starts."""
         address_ = urlsplit(self.plan.url)
@@ -168,9 +114,9 @@ class Load:
         return connections
 
     async def run(self) -> dict[str, object]:
-        requests = self.prepared()
+        requests = prepared(self.plan, self.identity)
         connections = await self.open()
-        queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        queue: asyncio.Queue[Prepared] = asyncio.Queue()
         send = self._send_critical if self.plan.flow == "critical" else self._send
         began, used = time.perf_counter(), time.process_time()
         workers = [asyncio.create_task(self._work(one, queue, send)) for one in connections]
@@ -205,8 +151,8 @@ class Load:
 
     async def _feed(
         self,
-        requests: list[tuple[str, bytes]],
-        queue: asyncio.Queue[tuple[str, bytes]],
+        requests: list[Prepared],
+        queue: asyncio.Queue[Prepared],
         began: float,
     ) -> None:
         """Let a bounded number be in flight, or send at a given rate."""
@@ -223,32 +169,32 @@ class Load:
             queue.put_nowait(one)
 
     async def _work(
-        self, connection: Connection, queue: asyncio.Queue[tuple[str, bytes]], send: Callable[..., object]
+        self,
+        connection: Connection,
+        queue: asyncio.Queue[Prepared],
+        send: Callable[[Connection, Prepared], Awaitable[None]],
     ) -> None:
         while True:
-            request_id, document = await queue.get()
-            self.seen.sent[request_id] = time.perf_counter()
+            one = await queue.get()
+            self.seen.sent[one.request_id] = time.perf_counter()
             try:
-                await send(connection, document)  # type: ignore[misc]
+                await send(connection, one)
             except RuntimeError as error:
-                self.seen.refused[request_id] = str(error)
+                self.seen.refused[one.request_id] = str(error)
                 self.seen.arrival.set()
 
-    async def _send(self, connection: Connection, document: bytes) -> None:
+    async def _send(self, connection: Connection, one: Prepared) -> None:
+        await self._command(connection, one.document)
+
+    async def _send_critical(self, connection: Connection, one: Prepared) -> None:
+        answer = await connection.post("/api/v1/serviceT", one.document)
+        await self._command(connection, signed_answer(self.identity, one, answer))
+
+    async def _command(self, connection: Connection, document: bytes) -> None:
         answer = await connection.post("/api/v1/serviceS", document)
         if b">I99<" not in answer:
             raise RuntimeError(answer[-400:].decode())
 
-    async def _send_critical(self, connection: Connection, document: bytes) -> None:
-        answer = read_response(parse_document(await connection.post("/api/v1/serviceT", document)))
-        if answer.gbcs_payload is None:
-            raise RuntimeError(answer.response_code)
-        request = read_request(parse_document(document))
-        signed = signed_pre_command(request, self.identity.sign_pre_command(answer.gbcs_payload), 5)
-        await self._send(connection, self.identity.sign_document(signed))
-
-
-__all__ = ["Load", "Plan", "RequestId"]
 
 if __name__ == "__main__":
     print(json.dumps(uvloop.run(Load(Plan(**json.loads(sys.argv[1]))).run())))

@@ -130,7 +130,7 @@ class User:
             self.record.anomalies.append(f"{request_id}: Pre-Command {pre_command.kind} {pre_command.response_code}")
             return
         check_header(request, payload)
-        signed = self._identity.sign_document(signed_pre_command(request, self._identity.sign_pre_command(payload), 5))
+        signed = self._identity.sign_canonical(signed_pre_command(request, self._identity.sign_pre_command(payload), 5))
         await self._submit(self._note(request_id, critical=True), signed, rng, None)
 
     async def _transform(self, document: bytes) -> DuisResponse | None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dccemu_protocol.duis import parse_document, read_request, validate
+from dccemu_protocol.duis.canonical import canonical
 from dccemu_protocol.gbcs.crypto import verify_signature
 from dccemu_protocol.gbcs.envelope import decode, encode
-from dccemu_protocol.identifiers import Eui64
+from dccemu_protocol.identifiers import Eui64, RequestId
 from dccemu_protocol.pki import Keystore, RemotePartyRole, Usage
 from dccemu_sdk import Identity, KeyMissing, address, signed_pre_command
 
@@ -50,6 +51,28 @@ def test_a_signed_pre_command_repeats_the_request(synchronise_clock: bytes) -> N
     assert again.request_id == request.request_id
     assert again.service_reference_variant == "6.11"
     assert (again.command_variant, again.gbcs_payload) == (6, b"gbcs")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"first_in_sequence": False, "preceding": RequestId(SUPPLIER, OTHER, 7)},
+        {"execution_date_time": datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)},
+        {"service_reference": 'a<b>&"c"\r\t\n', "schema_version": '5<4>&"\r\t\n'},
+    ],
+    ids=["plain", "in a sequence", "future dated", "with what must be escaped"],
+)
+def test_a_signed_pre_command_is_built_in_canonical_form(
+    store: Keystore, synchronise_clock: bytes, changes: dict[str, Any]
+) -> None:
+    identity = Identity(store, SUPPLIER)
+    request = read_request(parse_document(synchronise_clock))._replace(**changes)
+
+    built = signed_pre_command(request, b"gbcs")
+
+    assert canonical(parse_document(built)) == built
+    assert identity.sign_canonical(built) == identity.sign_document(built)
 
 
 @pytest.mark.parametrize("ending", ["none", "empty"], ids=["without signature field", "with an empty one"])

@@ -12,6 +12,9 @@ from dccemu_protocol.identifiers import Eui64, RequestId
 
 _SR = "http://www.dccinterface.co.uk/ServiceUserGateway"
 _TOP_UP = "2.2"
+# Canonical XML 1.0, section 2.3: what is written as a reference in text and in attribute values.
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
+_IN_ATTRIBUTE = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"})
 
 
 def _sr(name: str) -> str:
@@ -69,26 +72,24 @@ def address(
 def signed_pre_command(request: DuisRequest, payload: bytes, command_variant: int = 5) -> bytes:
     """Build the unsigned request that carries a Signed Pre-Command back (service-request-processing.md 8, step 6).
 
-    Same RequestID, same Service Reference and variant, the ExecutionDateTime if the request was future dated.
+    Same RequestID, same Service Reference and variant, the ExecutionDateTime if the request was future dated. What is
+    given back is the canonical form, which ``Identity.sign_canonical`` takes as it is.
     """
-    root = etree.Element(_sr("Request"), {"schemaVersion": request.schema_version}, nsmap={"sr": _SR})
-    header = etree.SubElement(root, _sr("Header"))
-    values = {
-        "RequestID": str(request.request_id),
-        "CommandVariant": str(command_variant),
-        "ServiceReference": request.service_reference,
-        "ServiceReferenceVariant": request.service_reference_variant,
-    }
-    if request.first_in_sequence is not None:
-        values["FirstInSequence"] = "true" if request.first_in_sequence else "false"
-    if request.preceding is not None:
-        values["PrecedingServiceRequestID"] = str(request.preceding)
-    order = ("RequestID", "FirstInSequence", "PrecedingServiceRequestID", "CommandVariant")
-    for name in (*order, "ServiceReference", "ServiceReferenceVariant"):
-        if name in values:
-            etree.SubElement(header, _sr(name)).text = values[name]
-    body = etree.SubElement(etree.SubElement(root, _sr("Body")), _sr("SignedPreCommand"))
-    if request.execution_date_time is not None:
-        etree.SubElement(body, _sr("ExecutionDateTime")).text = write_date_time(request.execution_date_time)
-    etree.SubElement(body, _sr("GBCSPayload")).text = b64encode(payload).decode()
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    request_id, variant = str(request.request_id), str(command_variant)
+    first, at = request.first_in_sequence, request.execution_date_time
+    preceding = None if request.preceding is None else str(request.preceding)
+    return (
+        f'<sr:Request xmlns:sr="{_SR}" schemaVersion="{request.schema_version.translate(_IN_ATTRIBUTE)}"><sr:Header>'
+        f"{_text('RequestID', request_id)}"
+        f"{'' if first is None else _text('FirstInSequence', 'true' if first else 'false')}"
+        f"{'' if preceding is None else _text('PrecedingServiceRequestID', preceding)}"
+        f"{_text('CommandVariant', variant)}{_text('ServiceReference', request.service_reference)}"
+        f"{_text('ServiceReferenceVariant', request.service_reference_variant)}</sr:Header>"
+        "<sr:Body><sr:SignedPreCommand>"
+        f"{'' if at is None else _text('ExecutionDateTime', write_date_time(at))}"
+        f"{_text('GBCSPayload', b64encode(payload).decode())}</sr:SignedPreCommand></sr:Body></sr:Request>"
+    ).encode()
+
+
+def _text(name: str, value: str) -> str:
+    return f"<sr:{name}>{value.translate(_IN_TEXT)}</sr:{name}>"

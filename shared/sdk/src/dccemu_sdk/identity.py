@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dccemu_protocol.gbcs.crypto import sign
-from dccemu_protocol.gbcs.envelope import decode, encode
+from dccemu_protocol.gbcs.crypto import encode_signed
+from dccemu_protocol.gbcs.envelope import decode
 from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import Keystore, RemotePartyRole, Usage, keystore
 from dccemu_protocol.xmldsig import XMLSigner
@@ -42,6 +42,7 @@ class Identity:
         self.eui = eui
         self._store = store
         self._signer: XMLSigner | None = None
+        self._gbcs_key: ec.EllipticCurvePrivateKey | None = None
 
     @property
     def signer(self) -> XMLSigner:
@@ -69,9 +70,12 @@ class Identity:
         KeyMissing
             When the key store has no such key.
         """
+        if self._gbcs_key is not None:
+            return self._gbcs_key
         for role in _GBCS_ROLES:
             key = self._store.private_key(self.eui, Usage.DIGITAL_SIGNATURE, role)
             if key is not None:
+                self._gbcs_key = key
                 return key
         raise KeyMissing(f"the key store has no digital signing key of {self.eui} in a remote party role")
 
@@ -79,6 +83,10 @@ class Identity:
         """Sign a DUIS document."""
         return self.signer.sign(document)
 
+    def sign_canonical(self, document: bytes) -> bytes:
+        """Sign a document that is the canonical form of itself, without declaration and without Signature."""
+        return self.signer.sign_canonical(document)
+
     def sign_pre_command(self, payload: bytes) -> bytes:
         """Sign the GBCS content of a Pre-Command: 64 octets in the grouping header (section 8, step 5)."""
-        return encode(sign(decode(payload), self.gbcs_key))
+        return encode_signed(decode(payload), self.gbcs_key)

@@ -185,7 +185,7 @@ class User:
             raise SdkError("the Pre-Command holds no GBCS message")
         self._correlate(request, payload)
         unsigned = signed_pre_command(request, self.identity.sign_pre_command(payload), command_variant)
-        return self.gateway.submit(self.identity.sign_document(unsigned), command_variant)
+        return self.gateway.submit(self.identity.sign_canonical(unsigned), command_variant)
 
     @staticmethod
     def _is_awaited(answer: DuisResponse, command_variant: int) -> bool:
