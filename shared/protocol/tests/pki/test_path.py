@@ -68,6 +68,37 @@ def test_an_issuer_on_the_arl_takes_its_certificates_along(hierarchy: Hierarchy,
     assert refusal(hierarchy.issuing, store, AT) == "ISSUER_REVOKED"
 
 
+def test_what_was_relied_on_before_is_refused_once_it_or_its_issuer_is_revoked(
+    hierarchy: Hierarchy, store: TrustStore
+) -> None:
+    one, other = hierarchy.organisation(), hierarchy.organisation(serial=0x12 << 120)
+    check_path(one, store, AT)
+    check_path(other, store, AT)
+
+    store.revoke(one.issuer, one.serial)
+    assert refusal(one, store, AT) == "CERTIFICATE_REVOKED"
+    store.good_path(one)
+    assert refusal(one, store, AT) == "CERTIFICATE_REVOKED"
+
+    check_path(other, store, AT)
+    assert refusal(other, store, other.not_after + timedelta(seconds=1)) == "CERTIFICATE_EXPIRED"
+    store.revoke(hierarchy.issuing.issuer, hierarchy.issuing.serial)
+    assert refusal(other, store, AT) == "ISSUER_REVOKED"
+
+
+def test_what_was_relied_on_before_follows_the_rules_of_pinned_ones_once_it_is_pinned(
+    hierarchy: Hierarchy, store: TrustStore
+) -> None:
+    certificate = hierarchy.organisation()
+    late = certificate.not_after + timedelta(seconds=1)
+    check_path(certificate, store, AT)
+    assert refusal(certificate, store, late) == "CERTIFICATE_EXPIRED"
+
+    store.pin(certificate)
+
+    check_path(certificate, store, late)
+
+
 def test_an_unknown_root_and_a_foreign_policy_are_refused(hierarchy: Hierarchy, store: TrustStore) -> None:
     assert refusal(hierarchy.organisation(), TrustStore(), AT) == "CERTIFICATE_ISSUER_UNKNOWN"
     rootless = TrustStore()

@@ -96,9 +96,9 @@ class Examination:
     def read(self, request: DuisRequest) -> None:
         """Take the request that was read, and its identifiers as text: they are asked for many times."""
         self.submitted, self.kind = request, kind_of(request.command_variant)
-        self.request_id = request_id = request.request_id
-        self.user_text, self.device_text = str(request_id.originator), str(request_id.target)
-        self.request_text = str(request_id)
+        self.request_id = request.request_id
+        self.request_text = text = str(request.request_id)
+        self.user_text, self.device_text, _ = text.split(":")
 
     @property
     def tree(self) -> Element | None:

@@ -55,7 +55,8 @@ class TrustStore:
         self._pinned: dict[tuple[str, int], bytes] = {}
         self._revoked: dict[tuple[str, int], str] = {}
         self._verified: dict[tuple[bytes, bytes], None] = {}
-        # Paths that were found good, until anything else is trusted or revoked; dates are judged each time.
+        # Paths of certificates neither revoked nor pinned that were found good, until anything else is trusted or
+        # revoked; dates are judged each time.
         self._good: dict[bytes, GoodPath] = {}
 
     def add_anchor(self, certificate: SmkiCertificate, *, dated: bool = True) -> None:
@@ -81,6 +82,7 @@ class TrustStore:
     def pin(self, certificate: SmkiCertificate) -> None:
         """Trust these octets under their issuer and serial, whatever their path."""
         self._pinned[_key(certificate)] = certificate.der
+        self._good.clear()
 
     def revoke(self, issuer: str, serial: int, reason: str = "unspecified") -> None:
         """Note a serial of the CRL or ARL; it stays there."""
@@ -110,6 +112,10 @@ class TrustStore:
     def is_anchor(self, certificate: SmkiCertificate) -> bool:
         return certificate in self._anchors
 
+    def known_path(self, certificate: SmkiCertificate) -> GoodPath | None:
+        """The path of a certificate that was relied on before, if nothing was trusted or revoked since."""
+        return self._good.get(certificate.der)
+
     def good_path(self, certificate: SmkiCertificate) -> GoodPath:
         """The certificate and its CAs up to an anchor, all of an accepted policy, none revoked.
 
@@ -131,7 +137,8 @@ class TrustStore:
                 found = GoodPath(members, max(one.not_before for one in members), min(one.not_after for one in members))
             if len(self._good) >= _MAX_VERIFIED:
                 self._good.clear()
-            self._good[certificate.der] = found
+            if not self.is_revoked(certificate) and not self.is_pinned(certificate):
+                self._good[certificate.der] = found
         return found
 
     def is_undated(self, certificate: SmkiCertificate) -> bool:
@@ -205,6 +212,14 @@ def check_path(
         ``CERTIFICATE_POLICY``, ``CERTIFICATE_NOT_YET_VALID`` or ``CERTIFICATE_EXPIRED``.
     """
     _check_purpose(certificate, roles, usage, owner)
+    path = store.known_path(certificate) or _found_path(certificate, store, at)
+    if path is not None and not path.since <= at <= path.until:
+        for member in path.members:
+            _check_dates(member, at)
+
+
+def _found_path(certificate: SmkiCertificate, store: TrustStore, at: datetime) -> GoodPath | None:
+    """The path of a certificate that is neither revoked nor pinned; None for a pinned one, which needs none."""
     if store.is_revoked(certificate):
         raise ProtocolError(
             rules.ISSUER_REVOKED if certificate.is_authority else rules.CERTIFICATE_REVOKED,
@@ -214,11 +229,8 @@ def check_path(
     if store.is_pinned(certificate):
         if store.enforce_dates:
             _check_dates(certificate, at)
-        return
-    path = store.good_path(certificate)
-    if not path.since <= at <= path.until:
-        for member in path.members:
-            _check_dates(member, at)
+        return None
+    return store.good_path(certificate)
 
 
 def _check_policies(path: tuple[SmkiCertificate, ...], accepted: frozenset[str]) -> None:

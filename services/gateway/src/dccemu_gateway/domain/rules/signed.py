@@ -17,6 +17,8 @@ from ..refusal import Refusal
 
 REMOTE_PARTY_ROLES = frozenset({2, 3, 8})
 """Roles whose certificates may sign a Command of a User: Supplier, Network Operator, Load Controller."""
+_AGREED = (("originator", ""), ("recipient", ""), ("counter", ""), ("message code", "04x"))
+"""What RequestID, service and GBCS header have in common, and how it is told."""
 _PLACE = "/Request/Body/SignedPreCommand/GBCSPayload"
 
 
@@ -59,14 +61,14 @@ def header_agrees(examination: Examination) -> None:
         raise _mismatch(
             "a signed Command without MAC", f"{message.cra.name}, MAC {'absent' if not message.mac else 'present'}"
         )
-    for name, form, expected, got in (
-        ("originator", "", request.user, message.originator),
-        ("recipient", "", request.device, message.target),
-        ("counter", "", request.request_id.counter, message.counter),
-        ("message code", "04x", kept.message_code, message.message_code),
-    ):
-        if expected != got:
-            raise _mismatch(f"{name} {expected:{form}}", f"{got:{form}}")
+    request_id = request.request_id
+    agreed = (request_id.originator, request_id.target, request_id.counter, kept.message_code)
+    found = (message.originator, message.target, message.counter, message.message_code)
+    if agreed != found:
+        name, form, expected, got = next(
+            (*what, one, other) for what, one, other in zip(_AGREED, agreed, found, strict=True) if one != other
+        )
+        raise _mismatch(f"{name} {expected:{form}}", f"{got:{form}}")
     if kept.srv != request.service_reference_variant or kept.execution_at != request.execution_date_time:
         raise Refusal(
             "PRE_COMMAND_MISMATCH",

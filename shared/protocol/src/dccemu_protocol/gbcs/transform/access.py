@@ -18,7 +18,6 @@ from typing import Final
 
 from ...duis.document import Element
 from .. import datum as d
-from ..datum import encode_into
 from ..dlms import Operation, Selection, Specification, assemble_request, encode_specification, invoke_id
 from . import rules
 from .data import NULL, Piece, datum_pieces
@@ -76,10 +75,7 @@ class Part:
         else:
             encode_specification(specifications, self._fitted(job, element, number))
         for piece in self.data:
-            if isinstance(piece, bytes):
-                data += piece
-            else:
-                encode_into(data, piece(job, element, number))
+            data += piece if isinstance(piece, bytes) else piece(job, element, number)
 
     def _fitted(self, job: Job, element: Element, number: int) -> Specification:
         specification = self.specification

@@ -38,9 +38,10 @@ from .values import (
 )
 
 Data: TypeAlias = Source[Datum]
-Piece: TypeAlias = bytes | Data
+Piece: TypeAlias = bytes | Source[bytes]
 CONSTRUCTORS: dict[str, Callable[[Json], Data]] = {}
 NULL: Final[Json] = {"null-data": None}
+_OCTETS_TAG: Final = b"\x09"
 _LISTS: Final = {"structure": d.Structure.TAG, "array": d.Array.TAG}
 
 _NUMBERS: Final[dict[str, tuple[Callable[[int], Datum], int, int]]] = {
@@ -70,13 +71,15 @@ def datum_source(spec: Json) -> Data:
 
 
 def datum_pieces(spec: Json) -> tuple[Piece, ...]:
-    """Compile a datum expression to what is written one after the other: octets, and data with a value source."""
+    """Compile a datum expression to what is written one after the other: octets, or where they come from."""
     constant = constant_datum(spec)
     if constant is not None:
         return (d.encode(constant),)
     kind, argument = single(spec)
+    if kind == "octet-string":
+        return (_written_octets(octet_source(argument)),)
     if kind not in _LISTS or not isinstance(argument, list):
-        return (datum_source(spec),)
+        return (_written(datum_source(spec)),)
     pieces: list[Piece] = [bytes((_LISTS[kind],)) + encode_length(len(argument))]
     for piece in (one for element in argument for one in datum_pieces(element)):
         last = pieces[-1]
@@ -85,6 +88,18 @@ def datum_pieces(spec: Json) -> tuple[Piece, ...]:
         else:
             pieces.append(piece)
     return tuple(pieces)
+
+
+def _written(source: Data) -> Source[bytes]:
+    return lambda job, element, number: d.encode(source(job, element, number))
+
+
+def _written_octets(source: Source[bytes]) -> Source[bytes]:
+    def write(job: Job, element: Element, number: int) -> bytes:
+        octets = source(job, element, number)
+        return _OCTETS_TAG + encode_length(len(octets)) + octets
+
+    return write
 
 
 def constant_datum(spec: Json) -> Datum | None:
