@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,12 @@ def _tool(name: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def run() -> str:
+    """What tells this test's keys, groups and messages from those of others."""
+    return uuid.uuid4().hex[:8]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ Groups and keys are new in each test, because an Apache Kafka serves the whole s
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -36,12 +35,6 @@ class Collector:
 
     def of(self, key: str) -> list[str]:
         return [message.value.decode() for message in self.taken if message.key == key]
-
-
-@pytest.fixture
-def run() -> str:
-    """What tells this test's keys, groups and messages from those of others."""
-    return uuid.uuid4().hex[:8]
 
 
 def messages(run: str, count: int, keys: int = 1, topic: str = SM_WAN_COMMANDS.name) -> list[Message]:
@@ -225,6 +218,34 @@ async def test_positions_are_confirmed_only_when_the_handler_is_done(
         return (await position() or 0) > receipt.offset
 
     await eventually(confirmed, within=WITHIN)
+
+
+async def test_what_a_handler_had_in_hand_when_it_left_is_handed_over_again(
+    make_bus: MakeBus, run: str, eventually: Eventually
+) -> None:
+    """Also where others of its group stay: nothing counts as handled that nobody handled."""
+    bus = await make_bus()
+    begun = asyncio.Event()
+
+    async def stuck(batch: Sequence[Message]) -> None:
+        if any(message.id.startswith(run) for message in batch):
+            begun.set()
+            await asyncio.Event().wait()
+
+    leaving = await bus.subscribe([SM_WAN_COMMANDS.name], run, stuck)
+    other, next_one = Collector(run), Collector(run)
+    await bus.subscribe([SM_WAN_RESPONSES.name], run, other)
+    await publish(bus, messages(run, 1))
+    async with asyncio.timeout(WITHIN):
+        await begun.wait()
+
+    async with asyncio.timeout(WITHIN):
+        await leaving.stop()
+    await publish(bus, messages(f"{run}-r", 1, topic=SM_WAN_RESPONSES.name))
+    await eventually(lambda: len(other.taken) == 1, within=WITHIN)
+    await bus.subscribe([SM_WAN_COMMANDS.name], run, next_one)
+
+    await eventually(lambda: [message.id for message in next_one.taken] == [f"{run}-0"], within=WITHIN)
 
 
 async def test_a_late_replay_gets_the_newest_fact_of_each_key_of_a_compacted_topic(

@@ -15,6 +15,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .bus import PARTITIONS
+
 
 def prefix(service: str) -> SettingsConfigDict:
     """The settings configuration of a service (``cos-party`` becomes ``DCCEMU_COS_PARTY_``)."""
@@ -30,7 +32,7 @@ class ServiceSettings(BaseSettings):
     database_schema: str = Field(default="", description="the service's schema and role; default: the service's name")
     bus: str = Field(default="memory", description="memory, or HOST:PORT of a Kafka-protocol broker")
     bus_fetch_max_wait_ms: int = Field(default=500, ge=1, description="how long the broker may hold a fetch")
-    bus_partitions: int = Field(default=4, ge=1, description="partitions of each topic made by this service")
+    bus_partitions: int = Field(default=PARTITIONS, ge=1, description="partitions of each topic made by this service")
     bus_share: str = Field(
         default="group",
         pattern=r"^(group|[1-9][0-9]*/[1-9][0-9]*)$",

@@ -51,6 +51,10 @@ class RemoteJournal:
 
 _ON_THE_WAY = frozenset({"gateway", "sm-wan"})
 
+# Each partition with something new costs the local broker a walk through all it holds of it, and each batch for it a
+# write: one worker a service reads them all anyway.
+LOCAL_PARTITIONS = 1
+
 
 class Isolated:
     """The house as supervised processes. A process that dies comes back on the ports it had."""
@@ -61,6 +65,7 @@ class Isolated:
             # One process for each service: it takes all its partitions at once, where joining a group takes seconds.
             settings["bus_share"] = "1/1"
             if local_broker:
+                settings["bus_partitions"] = str(LOCAL_PARTITIONS)
                 # The local broker does not wake a waiting fetch: a short wait keeps the round trip short, and costs
                 # both ends a fetch each time it is over. Services off the way of a Command wait longer.
                 settings["bus_fetch_max_wait_ms"] = "5" if name in _ON_THE_WAY else "25"

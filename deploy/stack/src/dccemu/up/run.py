@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from dccemu_runtime import collector
+from dccemu_runtime.bus import PARTITIONS
 from dccemu_runtime.bus.connect import connect
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.entropy import Entropy
@@ -28,7 +29,7 @@ from ..admin.switch import Switch
 from . import demonstration
 from .banner import print_banner
 from .forget import forget
-from .isolated import Isolated
+from .isolated import LOCAL_PARTITIONS, Isolated
 from .one_process import OneProcess
 from .options import Options
 from .state import write_state
@@ -90,7 +91,9 @@ class Suite:
     async def _start_processes(self) -> None:
         options = self._options
         broker = options.kafka
+        partitions = PARTITIONS
         if broker is None:
+            partitions = LOCAL_PARTITIONS
             local = LocalBroker()
             self._inner.push_async_callback(local.stop)
             broker = await local.start()
@@ -98,7 +101,8 @@ class Suite:
         self._inner.push_async_callback(house.stop)
         await house.start()
         entropy = Entropy(options.seed)
-        runtime = Runtime(Clock(options.clock), entropy, connect(broker, "dccemu"), Faults(entropy.child("faults")))
+        bus = connect(broker, "dccemu", partitions=partitions)
+        runtime = Runtime(Clock(options.clock), entropy, bus, Faults(entropy.child("faults")))
         self._inner.push_async_callback(runtime.stop)
         await runtime.start()
         application = admin.create(self, runtime, self.reset)

@@ -15,6 +15,8 @@ from dccemu_protocol.errors import EmulatorError
 
 #: A replay is handed over in batches that are so many times larger than those of a group.
 REPLAY_BATCHES = 4
+#: Partitions of a topic unless a setting says otherwise.
+PARTITIONS = 4
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 

@@ -16,6 +16,7 @@ _HELD_MS = 250
 _QUIET_SECONDS = 1.0
 _LONGER = 5
 _QUIET_MS = 100
+_HURRIED_MS = 5
 
 
 class Pace:
@@ -29,13 +30,20 @@ class Pace:
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
 
-    def follow(self, found: bool) -> None:
-        """Note whether there was something for the reader."""
-        if self._is_held:
-            return
+    def follow(self, found: bool, *, hurried: bool) -> None:
+        """Note whether there was something for the reader, and whether it still waits for what was there before it.
+
+        A reader in a hurry does not let the partitions that have nothing hold up those that have.
+        """
         now = self._loop.time()
         if found:
             self._last = now
-            self._fetcher._fetch_max_wait_ms = self._shortest
+        if hurried:
+            self._ask(_HURRIED_MS)
+        elif found or self._is_held:
+            self._ask(self._shortest)
         elif now - self._last > _QUIET_SECONDS:
-            self._fetcher._fetch_max_wait_ms = self._longest
+            self._ask(self._longest)
+
+    def _ask(self, wait_ms: int) -> None:
+        self._fetcher._fetch_max_wait_ms = wait_ms

@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-_FAREWELL = 2.0
-"""Seconds that a broker gets to hear that a client leaves."""
+#: Seconds that a broker gets to hear that a client leaves.
+FAREWELL = 2.0
 
 
 class Part(Protocol):
@@ -78,7 +78,7 @@ async def stop_quietly(part: Part) -> None:
 async def _in_time(ending: asyncio.Future[None]) -> None:
     """Wait for the end of a task as long as is right, then make it end; how it ended it tells itself."""
     try:
-        await asyncio.wait({ending}, timeout=_FAREWELL)
+        await asyncio.wait({ending}, timeout=FAREWELL)
     finally:
         while not ending.done():
             ending.cancel()

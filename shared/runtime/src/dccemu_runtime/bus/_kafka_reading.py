@@ -1,4 +1,7 @@
-"""Reading for the Kafka adapter: one consumer for each group of a process, one for each replay."""
+"""Reading for the Kafka adapter: a consumer and the task that feeds handlers from it.
+
+A process has one consumer for each group (``_kafka_group``) and one for all replays (``_kafka_replay``).
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,19 @@ from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, UnknownTopicOrPartitionError
-from typing_extensions import override
+from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
 
-from . import REPLAY_BATCHES, Handler, Message
+from . import Handler, Message
 from ._kafka_pace import Pace
-from ._kafka_parts import stop_quietly, whole
+from ._kafka_parts import FAREWELL, stop_quietly, whole
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 500
-_COMMIT_SECONDS = 5.0
-# A replay follows facts that change seldom: it may look less often than a consumer on the request path.
-_REPLAY_WAIT_MS = 100
+#: The largest number of messages that handlers get at once.
+BATCH = 500
+
+#: A partition and the offset before which all is handled.
+Positions = Mapping[TopicPartition, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Connection:
 class Reader(ABC):
     """A consumer and the task that feeds handlers from it; ``renew`` makes both anew."""
 
-    _batch = _BATCH
+    _batch = BATCH
 
     def __init__(self, connection: Connection, sizes: Mapping[str, int]) -> None:
         self.caught_up = asyncio.Event()
@@ -55,9 +58,9 @@ class Reader(ABC):
         self._handlers: list[tuple[frozenset[str], Handler]] = []
         self._incarnation = ""
         self._renewal = asyncio.Event()
-        self._committing: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
+        self._busy: list[tuple[Handler, asyncio.Task[None]]] = []
 
     @property
     def _wait_ms(self) -> int:
@@ -71,18 +74,27 @@ class Reader(ABC):
     def add(self, topics: Sequence[str], handler: Handler) -> None:
         self._handlers.append((frozenset(topics), handler))
 
-    def remove(self, handler: Handler) -> bool:
-        """Forget a handler; True when none is left."""
+    async def leave(self, handler: Handler) -> bool:
+        """Forget a handler, cutting off what it has in hand, which counts as not handled; True when none is left."""
         self._handlers = [entry for entry in self._handlers if entry[1] != handler]
+        if not self._handlers:
+            self._renewal.set()
+        elif self._task is not None:
+            self.narrow()
+        cut_off = [task for busy, task in self._busy if busy == handler]
+        for task in cut_off:
+            task.cancel()
+        await asyncio.gather(*cut_off, return_exceptions=True)
         return not self._handlers
+
+    def narrow(self) -> None:
+        """Go on with fewer topics: some handler has left and others have not."""
+        self.renew(self._incarnation)
 
     def renew(self, incarnation: str) -> None:
         """Begin anew: another incarnation, or other topics."""
         self._incarnation = incarnation
         self._renewal.set()
-        if self._committing is not None:
-            # The broker that was asked may be gone: what it would have remembered is asked of nobody any more.
-            self._committing.reschedule(asyncio.get_running_loop().time())
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"bus {self._connection.client}")
 
@@ -121,8 +133,11 @@ class Reader(ABC):
         return consumer
 
     @abstractmethod
-    async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
-        """Remember what was handled."""
+    async def _note(self, consumer: AIOKafkaConsumer, handled: Positions) -> None:
+        """Take note of what was handled; called after each look, also when nothing was found."""
+
+    async def _finish(self, consumer: AIOKafkaConsumer) -> None:  # noqa: B027 - most have nothing left to do
+        """Do what is left to do before the consumer is let go, while its logs are there; raises as it does."""
 
     async def _run(self) -> None:
         while True:
@@ -145,39 +160,35 @@ class Reader(ABC):
         async with asyncio.timeout(30):
             consumer = await self._open()
         try:
-            targets = await _ends(consumer)
-            handled: dict[TopicPartition, int] = {}
             pace = Pace(consumer, self._wait_ms)
             while not self._renewal.is_set():
-                self._note_progress(targets, handled)
                 records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
-                pace.follow(bool(records))
-                if not records:
-                    continue
-                await self._hand_over([record for part in records.values() for record in part])
-                positions = {place: part[-1].offset + 1 for place, part in records.items() if part}
-                handled.update(positions)
-                await self._commit_in_time(consumer, positions)
+                pace.follow(bool(records), hurried=not self.caught_up.is_set())
+                if self._renewal.is_set():
+                    break  # what was found is read again by the next consumer
+                if records:
+                    await self._hand_over([record for part in records.values() for record in part])
+                await self._note(consumer, {place: part[-1].offset + 1 for place, part in records.items() if part})
         finally:
-            stopping = asyncio.create_task(stop_quietly(consumer))
-            self._stopping.add(stopping)
-            stopping.add_done_callback(self._stopping.discard)
+            parting = asyncio.create_task(self._part(consumer, incarnation))
+            self._stopping.add(parting)
+            parting.add_done_callback(self._stopping.discard)
             # Saying goodbye to a broker that is gone takes its time: the next consumer does not wait for it.
             if incarnation == self._incarnation:
-                await asyncio.shield(stopping)
+                await asyncio.shield(parting)
 
-    async def _commit_in_time(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
+    async def _part(self, consumer: AIOKafkaConsumer, incarnation: str) -> None:
         try:
-            async with asyncio.timeout(_COMMIT_SECONDS) as self._committing:
-                await self._commit(consumer, positions)
-        except TimeoutError:
-            if not self._renewal.is_set():
-                raise
+            if incarnation == self._incarnation:
+                async with asyncio.timeout(FAREWELL):
+                    await self._finish(consumer)
+        except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
+            log.info("bus reader does not finish", topics=self.topics, error=repr(error))
         finally:
-            self._committing = None
+            await stop_quietly(consumer)
 
     async def _hand_over(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
-        """Give each handler its share of the batch; a handler that raises gets it again."""
+        """Give each handler its share of the batch; a handler that raises gets it again, unless it has left."""
         pending = []
         for topics, handler in self._handlers:
             batch = [_message(record) for record in records if record.topic in topics]
@@ -185,116 +196,17 @@ class Reader(ABC):
                 pending.append((handler, batch))
         delay = 0.01
         while pending:
-            results = await asyncio.gather(*(handler(batch) for handler, batch in pending), return_exceptions=True)
-            failed = [(item, result) for item, result in zip(pending, results, strict=True) if result is not None]
-            for _item, error in failed:
-                assert isinstance(error, BaseException)
-                log.warning("bus handler failed, batch is handed over again", exc_info=error)
-            pending = [item for item, _ in failed]
+            self._busy = [(handler, asyncio.ensure_future(handler(batch))) for handler, batch in pending]
+            results = await asyncio.gather(*(task for _, task in self._busy), return_exceptions=True)
+            failed = [item for item, error in zip(pending, results, strict=True) if error is not None]
+            for error in results:
+                if isinstance(error, Exception):
+                    log.warning("bus handler failed, batch is handed over again", exc_info=error)
+            pending = [item for item in failed if any(item[0] == handler for _, handler in self._handlers)]
             if pending:
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 0.5)
-
-    def _note_progress(self, targets: Mapping[TopicPartition, int], handled: Mapping[TopicPartition, int]) -> None:
-        if not self.caught_up.is_set() and all(handled.get(place, 0) >= end for place, end in targets.items()):
-            self.caught_up.set()
-
-
-class GroupReader(Reader):
-    """The member of a group that this process is."""
-
-    def __init__(self, connection: Connection, sizes: Mapping[str, int], group: str) -> None:
-        super().__init__(connection, sizes)
-        self._group = group
-
-    @override
-    def _consumer(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._connection.address,
-            client_id=self._connection.client,
-            group_id=self._connection.group_id(self._group, self._incarnation),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=6000,
-            heartbeat_interval_ms=1000,
-            rebalance_timeout_ms=6000,
-            fetch_max_wait_ms=self._wait_ms,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-            request_timeout_ms=10_000,
-            retry_backoff_ms=50,
-            metadata_max_age_ms=10_000,
-        )
-        if self._connection.share == "group":
-            consumer.subscribe(self.topics)
-        return consumer
-
-    @override
-    async def _place(self, consumer: AIOKafkaConsumer) -> None:
-        if self._connection.share != "group":
-            own = self._connection.own
-            consumer.assign(
-                [TopicPartition(name, number) for name in self.topics for number in own(self._partitions(name))]
-            )
-
-    @override
-    async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
-        assigned = consumer.assignment()
-        kept = {place: offset for place, offset in positions.items() if place in assigned}
-        try:
-            if kept:
-                await consumer.commit(kept)
-        except (CommitFailedError, IllegalStateError) as error:
-            # The group was rebalanced meanwhile: another member sees these messages again, and its inbox knows them.
-            log.info("positions not committed", group=self._group, error=repr(error))
-
-    @override
-    def _note_progress(self, targets: Mapping[TopicPartition, int], handled: Mapping[TopicPartition, int]) -> None:
-        self.caught_up.set()
-
-
-class Replay(Reader):
-    """A reader of everything, from the oldest message kept."""
-
-    _batch = _BATCH * REPLAY_BATCHES
-
-    def __init__(self, connection: Connection, sizes: Mapping[str, int], topics: list[str], handler: Handler) -> None:
-        super().__init__(connection, sizes)
-        self.add(topics, handler)
-
-    @property
-    @override
-    def _wait_ms(self) -> int:
-        return max(super()._wait_ms, _REPLAY_WAIT_MS)
-
-    @override
-    def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            bootstrap_servers=self._connection.address,
-            client_id=self._connection.client,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=self._wait_ms,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-            request_timeout_ms=10_000,
-            retry_backoff_ms=50,
-            metadata_max_age_ms=10_000,
-        )
-
-    @override
-    async def _place(self, consumer: AIOKafkaConsumer) -> None:
-        consumer.assign(
-            [TopicPartition(name, number) for name in self.topics for number in range(self._partitions(name))]
-        )
-        await consumer.seek_to_beginning()
-
-    @override
-    async def _commit(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> None:
-        """A replay begins at the oldest message each time: there is nothing to remember."""
-
-
-async def _ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    async with asyncio.timeout(10):
-        return dict(await consumer.end_offsets(list(consumer.assignment())))
+        self._busy = []
 
 
 def _message(record: ConsumerRecord[bytes, bytes]) -> Message:

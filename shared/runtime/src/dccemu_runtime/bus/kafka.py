@@ -22,15 +22,19 @@ from aiokafka.errors import KafkaError
 
 from dccemu_contracts.topics import ALL
 
-from . import BusUnavailable, Handler, Message, Receipt
+from . import PARTITIONS, BusUnavailable, Handler, Message, Receipt
+from ._kafka_group import GroupReader
 from ._kafka_parts import start_or_stop, stop_quietly, whole
 from ._kafka_publishing import MAX_MESSAGE_BYTES, Producer, Record
-from ._kafka_reading import Connection, GroupReader, Reader, Replay
+from ._kafka_reading import Connection, Reader
+from ._kafka_replay import Replay
 
 log = structlog.get_logger(__name__)
 
 INCARNATIONS = "runtime.incarnations.v1"
 _ID = "id"
+# The reader of all replays, beside those of the groups.
+_REPLAYS = ""
 
 
 class KafkaBus:
@@ -60,9 +64,9 @@ class KafkaBus:
         client: str,
         *,
         fetch_max_wait_ms: int = 500,
-        partitions: int = 4,
+        partitions: int = PARTITIONS,
         share: str = "group",
-        check_every: float = 0.5,
+        check_every: float = 1.0,
     ) -> None:
         self._connection = Connection(address, client, fetch_max_wait_ms, share)
         self._partitions = partitions
@@ -72,8 +76,7 @@ class KafkaBus:
         self._producer: Producer | None = None
         self._admin: AIOKafkaAdminClient | None = None
         self._sizes: dict[str, int] = {}
-        self._groups: dict[str, GroupReader] = {}
-        self._readers: list[Reader] = []
+        self._readers: dict[str, Reader] = {}
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -95,7 +98,7 @@ class KafkaBus:
             await asyncio.gather(self._watching, return_exceptions=True)
             self._watching = None
         self._incarnation = None
-        await asyncio.gather(*(reader.close() for reader in self._readers))
+        await asyncio.gather(*(reader.close() for reader in self._readers.values()))
         await self._disconnect()
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[Receipt]:
@@ -113,28 +116,22 @@ class KafkaBus:
     async def subscribe(
         self, topics: Sequence[str], group: str, handler: Handler, *, replay: bool = False
     ) -> Subscription:
-        if replay:
-            reader: Reader = Replay(self._connection, self._sizes, list(topics), handler)
-            self._readers.append(reader)
-        else:
-            known = self._groups.get(group)
-            if known is None:
-                known = self._groups[group] = GroupReader(self._connection, self._sizes, group)
-                self._readers.append(known)
-            known.add(topics, handler)
-            reader = known
+        name = _REPLAYS if replay else group
+        reader = self._readers.get(name)
+        if reader is None:
+            connection, sizes = self._connection, self._sizes
+            reader = Replay(connection, sizes) if replay else GroupReader(connection, sizes, group)
+            self._readers[name] = reader
+        reader.add(topics, handler)
         if self._incarnation is not None:
             reader.renew(self._incarnation)
         return Subscription(self, reader, handler)
 
     async def leave(self, reader: Reader, handler: Handler) -> None:
         """End one subscription."""
-        if reader.remove(handler):
+        if await reader.leave(handler):
             await reader.close()
-            self._readers = [other for other in self._readers if other is not reader]
-            self._groups = {name: other for name, other in self._groups.items() if other is not reader}
-        elif self._incarnation is not None:
-            reader.renew(self._incarnation)
+            self._readers = {name: other for name, other in self._readers.items() if other is not reader}
 
     async def confirmed(self, topic: str, group: str) -> Mapping[int, int]:
         admin, incarnation = self._admin, self._incarnation
@@ -256,7 +253,7 @@ class KafkaBus:
     def _changed(self, incarnation: str) -> None:
         log.info("the bus is there", address=self._connection.address, incarnation=incarnation)
         self._incarnation = incarnation
-        for reader in self._readers:
+        for reader in self._readers.values():
             reader.renew(incarnation)
         for callback in list(self._callbacks):
             callback()
