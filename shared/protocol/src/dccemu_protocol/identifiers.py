@@ -100,9 +100,9 @@ class RequestId:
 @lru_cache(maxsize=8192)
 def _request_id(text: str) -> RequestId:
     parts = text.split(":")
-    if len(parts) != 3 or not _COUNTER.match(parts[2]) or int(parts[2]) > MAX_COUNTER:
+    if len(parts) != 3 or not _COUNTER.match(parts[2]) or (counter := int(parts[2])) > MAX_COUNTER:
         raise ProtocolError("BAD_REQUEST_ID", f"{text[:80]!r} is not originator:target:counter")
-    found = RequestId(Eui64.parse(parts[0]), Eui64.parse(parts[1]), int(parts[2]))
+    found = RequestId(Eui64.parse(parts[0]), Eui64.parse(parts[1]), counter)
     if text == text.upper():  # as it is written
         object.__setattr__(found, "_text", text)
     return found

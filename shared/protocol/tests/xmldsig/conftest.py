@@ -12,7 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from dccemu_protocol.xmldsig import XMLSigner, name_key
+from dccemu_protocol.duis import (
+    DuisRequest,
+    check_version,
+    parse_document,
+    read_request,
+    read_request_id,
+    validate,
+)
+from dccemu_protocol.duis.canonical import canonical
+from dccemu_protocol.errors import ProtocolError
+from dccemu_protocol.xmldsig import Outlines, XMLSigner, name_key, verify
 
 ISSUER = "CN=Z1,OU=07"
 REQUEST = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -90,6 +100,52 @@ def stranger() -> Party:
 @pytest.fixture
 def keys(user: Party) -> Keys:
     return Keys({user.signer.serial: (ISSUER, user.key.public_key())})
+
+
+@dataclass
+class Ways:
+    """The two ways of a document to its values, or to the rule that it breaks."""
+
+    keys: Keys
+    outlines: Outlines = field(default_factory=Outlines)
+
+    def learn(self, document: bytes) -> None:
+        """Let a document go the ordinary way first, as outlines are learnt."""
+        validate(parse_document(document))
+        self.outlines.learn(document, verify(parse_document(document), self.keys, document).root)
+
+    def ordinary(self, document: bytes) -> str | tuple[object, ...]:
+        """Through parser, schema and canonicaliser."""
+        try:
+            root = parse_document(document)
+            request_id = read_request_id(root)
+            check_version(root)
+            validate(root)
+            return _reading(read_request(verify(root, self.keys, document).root, request_id))
+        except ProtocolError as error:
+            return error.rule
+
+    def outlined(self, document: bytes) -> str | tuple[object, ...] | None:
+        """Through the outline; None where the document must take the ordinary way."""
+        found = self.outlines.find(document)
+        if found is None:
+            return None
+        try:
+            found.verify(self.keys)
+            return _reading(found.request())
+        except ProtocolError as error:
+            return error.rule
+
+
+def _reading(request: DuisRequest) -> tuple[object, ...]:
+    values = request._asdict()
+    values["element"] = canonical(request.body)
+    return tuple(values.values())
+
+
+@pytest.fixture
+def ways(keys: Keys) -> Ways:
+    return Ways(keys)
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,10 @@
 
 from . import responses
 from .document import DEFAULT, Element, Limits, parse_document
-from .request import (
-    KNOWN_VERSIONS,
-    SIGNED_PRE_COMMAND,
-    DuisRequest,
-    check_version,
-    read_request,
-    read_request_id,
-    text_of,
-)
+from .request import SIGNED_PRE_COMMAND, DuisRequest, read_request
 from .response import DuisResponse, read_response, tree_of
 from .responses import AnsweredRequest, Throttling
+from .root import KNOWN_VERSIONS, check_version, read_request_id, text_of
 from .schema import validate
 from .times import read_date_time, write_date_time
 

@@ -16,7 +16,7 @@ from ..errors import ProtocolError
 from ..identifiers import RequestId
 from .document import Element
 from .names import BODY, HEADER, RESPONSE, local_name, sr
-from .request import text_of
+from .root import text_of
 from .times import read_date_time
 
 Tree: TypeAlias = "str | Mapping[str, Tree] | Sequence[Tree]"

@@ -19,7 +19,8 @@ from ..identifiers import Eui64, RequestId
 from .content import Content, element, escape
 from .document import Element
 from .names import BODY, HEADER, SR, local_name, sr
-from .request import KNOWN_VERSIONS, DuisRequest, read_request_id
+from .request import DuisRequest
+from .root import KNOWN_VERSIONS, read_request_id
 from .times import write_date_time
 
 DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'

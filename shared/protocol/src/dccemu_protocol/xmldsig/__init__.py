@@ -1,9 +1,10 @@
 """The XML signature profile of DUIS: one shape, both ways (duis.md section 7)."""
 
+from .claim import SignerKeys
 from .names import name_key, same_name
 from .outline import OutlinedRequest, Outlines
 from .signing import XMLSigner, canonical_unsigned, sign
-from .verification import SignerKeys, VerifiedDocument, find_signature, verify
+from .verification import VerifiedDocument, find_signature, verify
 
 __all__ = [
     "OutlinedRequest",

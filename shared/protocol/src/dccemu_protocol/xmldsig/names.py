@@ -15,7 +15,8 @@ from typing import Final, TypeAlias
 from ..errors import ProtocolError
 
 Part: TypeAlias = tuple[str, str]
-NameKey: TypeAlias = tuple[tuple[Part, ...], ...]
+NameKey: TypeAlias = str
+"""Text, because a text knows its hash: a key is looked up for each signed document."""
 
 _OIDS: Final = {
     "2.5.4.3": "cn",
@@ -77,7 +78,7 @@ def name_key(text: str) -> NameKey:
             parts.append([])
         position += 1
     forward = tuple(tuple(sorted(part)) for part in parts)
-    return min(forward, forward[::-1])
+    return repr(min(forward, forward[::-1]))
 
 
 def same_name(one: str, other: str) -> bool:

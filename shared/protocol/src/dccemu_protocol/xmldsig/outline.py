@@ -28,7 +28,7 @@ from ..duis.schema.simple import XML_SPACE, Check
 from ..errors import ProtocolError
 from ..identifiers import RequestId
 from . import form
-from .verification import Claim, SignerKeys, judge
+from .claim import Claim, SignerKeys, judge
 
 _PLAIN: Final = b"\t\n" + bytes(set(range(0x20, 0x7F)) - set(b"<>&"))
 _SPACE: Final = XML_SPACE.encode()

@@ -10,38 +10,16 @@ canonicalisation transform; ``SignedInfo`` is canonicalised *exclusively*. Sourc
 
 from __future__ import annotations
 
-import binascii
-import hmac
-from collections.abc import Callable
-from hashlib import sha256
-from typing import Final, NamedTuple, Protocol
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from typing import Final, NamedTuple
 
 from ..duis.canonical import canonical
 from ..duis.document import Element
 from ..duis.names import SIGNATURE, local_name
-from ..errors import ProtocolError
 from . import form
+from .claim import XML_SPACE, Claim, SignerKeys, judge, refuse
 from .profile import STRUCTURE, TEXT_BEARING, ds
 
-_ECDSA: Final = ec.ECDSA(SHA256())
-_P_256: Final = ec.SECP256R1.name
-_SOURCE: Final = "duis.md 7"
-_XML_SPACE: Final = " \t\r\n"
 _MAX_SERIAL_DIGITS: Final = 50
-
-
-class SignerKeys(Protocol):
-    """Where verification keys come from; decides which signers are trusted at all.
-
-    ``issuer`` is the text found in the message: compare it with ``xmldsig.name_key``, never as text.
-    """
-
-    def find(self, issuer: str, serial: int) -> ec.EllipticCurvePublicKey | None: ...
 
 
 class VerifiedDocument(NamedTuple):
@@ -52,12 +30,8 @@ class VerifiedDocument(NamedTuple):
     serial: int
 
 
-def _refuse(rule: str, detail: str, place: str = "Signature") -> ProtocolError:
-    return ProtocolError(rule, detail, place=place, source=_SOURCE)
-
-
 def _is_blank(text: str | None) -> bool:
-    return text is None or not text.strip(_XML_SPACE)
+    return text is None or not text.strip(XML_SPACE)
 
 
 def attributes_of(element: Element) -> dict[str, str]:
@@ -68,21 +42,21 @@ def attributes_of(element: Element) -> dict[str, str]:
 def _check_shape(element: Element, expected: str, texts: dict[str, str]) -> None:
     name = local_name(expected)
     if element.tag != expected:
-        raise _refuse("SIGNATURE_PROFILE", f"{element.tag!r} stands where {name} belongs")
+        raise refuse("SIGNATURE_PROFILE", f"{element.tag!r} stands where {name} belongs")
     attributes, children = STRUCTURE[expected]
     if attributes_of(element) != attributes:
-        raise _refuse("SIGNATURE_PROFILE", f"the attributes {attributes_of(element)!r} are not the profile's", name)
+        raise refuse("SIGNATURE_PROFILE", f"the attributes {attributes_of(element)!r} are not the profile's", name)
     if expected in TEXT_BEARING:
         texts[name] = element.text or ""
     elif not _is_blank(element.text):
-        raise _refuse("SIGNATURE_PROFILE", "text stands between the elements", name)
+        raise refuse("SIGNATURE_PROFILE", "text stands between the elements", name)
     if len(element) != len(children):
         found = [local_name(str(child.tag)) for child in element]
-        raise _refuse("SIGNATURE_PROFILE", f"the children {found!r} are not the profile's", name)
+        raise refuse("SIGNATURE_PROFILE", f"the children {found!r} are not the profile's", name)
     for child, wanted in zip(element, children, strict=True):
         _check_shape(child, wanted, texts)
         if not _is_blank(child.tail):
-            raise _refuse("SIGNATURE_PROFILE", "text stands between the elements", name)
+            raise refuse("SIGNATURE_PROFILE", "text stands between the elements", name)
 
 
 def find_signature(root: Element) -> Element:
@@ -95,50 +69,19 @@ def find_signature(root: Element) -> Element:
     """
     found = list(root.iter(SIGNATURE))
     if not found:
-        raise _refuse("SIGNATURE_MISSING", "the document is not signed", "/")
+        raise refuse("SIGNATURE_MISSING", "the document is not signed", "/")
     if len(found) > 1:
-        raise _refuse("SIGNATURE_REPEATED", f"the document holds {len(found)} Signatures", "/")
+        raise refuse("SIGNATURE_REPEATED", f"the document holds {len(found)} Signatures", "/")
     if len(root) == 0 or root[-1] is not found[0]:
-        raise _refuse("SIGNATURE_MISPLACED", "the Signature is not the last child of the root")
+        raise refuse("SIGNATURE_MISPLACED", "the Signature is not the last child of the root")
     return found[0]
 
 
-def _octets(text: str, length: int, name: str) -> bytes:
-    try:
-        value = binascii.a2b_base64("".join(text.split()), strict_mode=True)
-    except (binascii.Error, ValueError):
-        raise _refuse("SIGNATURE_PROFILE", "the value is not base64", name) from None
-    if len(value) != length:
-        raise _refuse("SIGNATURE_PROFILE", f"the value has {len(value)} octets, not {length}", name)
-    return value
-
-
 def _serial(text: str) -> int:
-    digits = text.strip(_XML_SPACE)
+    digits = text.strip(XML_SPACE)
     if not digits.isascii() or not digits.isdigit() or len(digits) > _MAX_SERIAL_DIGITS:
-        raise _refuse("SIGNATURE_PROFILE", f"{digits[:60]!r} is not a serial number", "X509SerialNumber")
+        raise refuse("SIGNATURE_PROFILE", f"{digits[:60]!r} is not a serial number", "X509SerialNumber")
     return int(digits)
-
-
-class Claim(NamedTuple):
-    """What a Signature says: values as text, and the octets that its value signs."""
-
-    signed_info: bytes
-    digest: str
-    value: str
-    issuer: str
-    serial: int
-
-    @classmethod
-    def of(cls, written: form.Written) -> Claim:
-        """What a Signature in the usual form says."""
-        return cls(
-            form.CANONICAL_INFO + written.digest + form.INFO_END,
-            written.digest.decode(),
-            written.value.decode(),
-            written.issuer.decode().strip(_XML_SPACE),
-            int(written.serial),
-        )
 
 
 def _read_claim(signature: Element, document: bytes | None = None) -> Claim:
@@ -152,7 +95,7 @@ def _read_claim(signature: Element, document: bytes | None = None) -> Claim:
         canonical(signature[0], exclusive=True),
         texts["DigestValue"],
         texts["SignatureValue"],
-        texts["X509IssuerName"].strip(_XML_SPACE),
+        texts["X509IssuerName"].strip(XML_SPACE),
         _serial(texts["X509SerialNumber"]),
     )
 
@@ -199,33 +142,3 @@ def verify(root: Element, keys: SignerKeys, document: bytes | None = None) -> Ve
 
     judge(claim, keys, covered)
     return VerifiedDocument(root, claim.issuer, claim.serial)
-
-
-def judge(claim: Claim, keys: SignerKeys, covered: Callable[[], bytes]) -> None:
-    """Verify what a Signature claims of the octets it covers, which are asked for when the signer is known.
-
-    Raises
-    ------
-    ProtocolError
-        ``SIGNATURE_PROFILE``, ``SIGNATURE_SIGNER_UNKNOWN``, ``SIGNATURE_DIGEST`` or ``SIGNATURE_VALUE``.
-    """
-    digest = _octets(claim.digest, 32, "DigestValue")
-    value = _octets(claim.value, 64, "SignatureValue")
-    key = keys.find(claim.issuer, claim.serial)
-    if key is None:
-        raise _refuse(
-            "SIGNATURE_SIGNER_UNKNOWN",
-            f"no trusted signer has serial {claim.serial} of {claim.issuer[:80]!r}",
-            "KeyInfo",
-        )
-    if key.curve.name != _P_256:
-        raise _refuse("SIGNATURE_PROFILE", f"the signer's key is on {key.curve.name}, not P-256", "KeyInfo")
-    if not hmac.compare_digest(sha256(covered()).digest(), digest):
-        raise _refuse("SIGNATURE_DIGEST", "the document is not the one that was signed", "DigestValue")
-    r, s = int.from_bytes(value[:32], "big"), int.from_bytes(value[32:], "big")
-    try:
-        key.verify(encode_dss_signature(r, s), claim.signed_info, _ECDSA)
-    except InvalidSignature:
-        raise _refuse(
-            "SIGNATURE_VALUE", "the signature does not verify with the signer's key", "SignatureValue"
-        ) from None
