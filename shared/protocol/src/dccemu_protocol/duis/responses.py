@@ -99,15 +99,16 @@ def _frame(version: str, header: str, code: str, at: datetime, body: str) -> byt
 def _message(
     answered: AnsweredRequest, code: str, at: datetime, body: str = "", response_id: str | None = None
 ) -> bytes:
-    header = f"<sr:RequestID>{answered.request_id}</sr:RequestID>"
-    if response_id is not None:
-        header += f"<sr:ResponseID>{response_id}</sr:ResponseID>"
-    message = (
-        f"<sr:ResponseMessage><sr:ServiceReference>{answered.service_reference}</sr:ServiceReference>"
-        f"<sr:ServiceReferenceVariant>{answered.service_reference_variant}</sr:ServiceReferenceVariant>"
-        f"{body}</sr:ResponseMessage>"
+    request_id, reference, variant, version = answered
+    answer = "" if response_id is None else f"<sr:ResponseID>{response_id}</sr:ResponseID>"
+    return _frame(
+        version,
+        f"<sr:RequestID>{request_id!s}</sr:RequestID>{answer}",
+        code,
+        at,
+        f"<sr:ResponseMessage><sr:ServiceReference>{reference}</sr:ServiceReference>"
+        f"<sr:ServiceReferenceVariant>{variant}</sr:ServiceReferenceVariant>{body}</sr:ResponseMessage>",
     )
-    return _frame(answered.schema_version, header, code, at, message)
 
 
 def _payload(payload: bytes) -> str:

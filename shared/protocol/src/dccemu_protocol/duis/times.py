@@ -14,6 +14,7 @@ _DATE_TIME: Final = re.compile(
 )
 
 
+_WRITTEN: Final = "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ"
 # Room for white space around; a fraction may have any length, and what is remembered must not.
 _REMEMBERED_LENGTH: Final = 64
 
@@ -58,4 +59,12 @@ def _offset(zone: str | None) -> timedelta:
 def write_date_time(at: datetime) -> str:
     """Write UTC with milliseconds and ``Z``, the form of the published samples (duis.md section 2)."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
+    return _WRITTEN % (
+        utc.year,
+        utc.month,
+        utc.day,
+        utc.hour,
+        utc.minute,
+        utc.second,
+        utc.microsecond // 1000,
+    )
