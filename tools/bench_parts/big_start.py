@@ -78,7 +78,7 @@ class Reader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._connection._writer.close()
+        self._connection.close()
 
     async def read(self, kind: str, home: int) -> tuple[float, bytes]:
         """Read a home's inventory: seconds, and the answer."""

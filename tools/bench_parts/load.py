@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from dccemu_protocol.identifiers import Eui64
 from dccemu_protocol.pki import keystore
 from dccemu_sdk.identity import Identity
 
+from .connection import Connection
 from .user import Plan, Prepared, prepared, signed_answer
 
 
@@ -35,28 +37,6 @@ class Seen:
     answered: dict[str, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Connection:
-    """One kept connection; one request at a time."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
-        self._reader, self._writer, self._host = reader, writer, host
-
-    async def post(self, path: str, body: bytes) -> bytes:
-        self._writer.write(
-            f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/xml\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
-        )
-        answer = await self._reader.readexactly(length)
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(head.split(b"\r\n")[0].decode() + " " + answer[:200].decode(errors="replace"))
-        return answer
 
 
 class Endpoint(asyncio.Protocol):
@@ -101,15 +81,16 @@ class Load:
         context = ssl.create_default_context(cafile=str(self._folder / "ca.pem"))
         chain = self._folder / f"{self.plan.party}.pem", self._folder / f"{self.plan.party}.key.pem"
         context.load_cert_chain(*chain)
+        loop = asyncio.get_running_loop()
         connections = []
         for _ in range(self.plan.connections):
-            reader, writer = await asyncio.open_connection(address_.hostname, address_.port, ssl=context)
-            connections.append(Connection(reader, writer, f"{address_.hostname}:{address_.port}"))
+            kept = partial(Connection, f"{address_.hostname}:{address_.port}")
+            _, made = await loop.create_connection(kept, address_.hostname, address_.port, ssl=context)
+            connections.append(made)
         server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server_side.load_cert_chain(*chain)
         server_side.verify_mode = ssl.CERT_REQUIRED
         server_side.load_verify_locations(str(self._folder / "ca.pem"))
-        loop = asyncio.get_running_loop()
         await loop.create_server(lambda: Endpoint(self.seen), "127.0.0.1", self.plan.receive_port, ssl=server_side)
         return connections
 
