@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaConsumer
 
 #: A broker that is asked to hold a fetch as long as this is one that wakes it, in milliseconds.
 _HELD_MS = 250
-_QUIET_SECONDS = 1.0
+#: Seconds without anything after which a reader lets the broker wait longer.
+QUIET_SECONDS = 1.5
 _LONGER = 5
 _QUIET_MS = 100
 _HURRIED_MS = 5
@@ -27,6 +28,7 @@ class Pace:
         self._is_held = wait_ms >= _HELD_MS
         self._shortest = wait_ms
         self._longest = max(wait_ms, min(wait_ms * _LONGER, _QUIET_MS))
+        self._hurried = min(wait_ms, _HURRIED_MS)
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
 
@@ -39,11 +41,24 @@ class Pace:
         if found:
             self._last = now
         if hurried:
-            self._ask(_HURRIED_MS)
+            self._ask(self._hurried)
         elif found or self._is_held:
             self._ask(self._shortest)
-        elif now - self._last > _QUIET_SECONDS:
+        elif now - self._last > QUIET_SECONDS:
             self._ask(self._longest)
+
+    @property
+    def can_be_too_short(self) -> bool:
+        """Whether the broker may give up before it has found what is new."""
+        return not self._is_held
+
+    def lengthen(self) -> int:
+        """Wait longer from now on; the shortest wait in milliseconds."""
+        self._hurried, self._shortest, self._longest = (
+            min(_LONGER * wait, _HELD_MS) for wait in (self._hurried, self._shortest, self._longest)
+        )
+        self._ask(self._shortest)
+        return self._shortest
 
     def _ask(self, wait_ms: int) -> None:
         self._fetcher._fetch_max_wait_ms = wait_ms

@@ -15,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
 
 from . import Handler, Message
-from ._kafka_pace import Pace
+from ._kafka_lookout import Lookout
+from ._kafka_pace import QUIET_SECONDS, Pace
 from ._kafka_parts import FAREWELL, stop_quietly, whole
 
 log = structlog.get_logger(__name__)
@@ -160,14 +161,17 @@ class Reader(ABC):
         async with asyncio.timeout(30):
             consumer = await self._open()
         try:
-            pace = Pace(consumer, self._wait_ms)
+            pace, lookout = Pace(consumer, self._wait_ms), Lookout(consumer, QUIET_SECONDS)
             while not self._renewal.is_set():
                 records = await consumer.getmany(timeout_ms=100, max_records=self._batch)
                 pace.follow(bool(records), hurried=not self.caught_up.is_set())
                 if self._renewal.is_set():
                     break  # what was found is read again by the next consumer
                 if records:
+                    lookout.rest()
                     await self._hand_over([record for part in records.values() for record in part])
+                elif pace.can_be_too_short and await lookout.misses_something():
+                    log.info("the broker needs longer to find what is new", topics=self.topics, ms=pace.lengthen())
                 await self._note(consumer, {place: part[-1].offset + 1 for place, part in records.items() if part})
         finally:
             parting = asyncio.create_task(self._part(consumer, incarnation))

@@ -1,0 +1,67 @@
+"""A broker that needs longer to find what is new than it is asked to wait is asked to wait longer (local broker)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from dccemu_contracts.topics import SM_WAN_COMMANDS
+from dccemu_runtime.bus import BusUnavailable, Message
+from dccemu_runtime.bus.kafka import KafkaBus
+from dccemu_runtime.local.broker import LocalBroker
+from dccemu_runtime.testing import Eventually
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
+
+# The broker walks through these to the newest in more than 25 ms, the wait of a quiet reader.
+BATCHES = 60_000
+PRODUCERS = 6
+
+
+async def fill(address: str) -> None:
+    """Make the log long: each message is a batch of its own, as in slow traffic."""
+
+    async def some() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=address, acks=1)
+        await producer.start()
+        try:
+            for _ in range(BATCHES // PRODUCERS):
+                batch = producer.create_batch()
+                batch.append(key=b"device", value=b"", timestamp=None)
+                batch.close()
+                await (await producer.send_batch(batch, SM_WAN_COMMANDS.name, partition=0))
+        finally:
+            await producer.stop()
+
+    await asyncio.gather(*(some() for _ in range(PRODUCERS)))
+
+
+async def test_a_reader_of_a_long_log_does_not_stand_still(local_broker: LocalBroker, eventually: Eventually) -> None:
+    bus = KafkaBus(local_broker.address, "long", fetch_max_wait_ms=5, share="1/1", partitions=1)
+    await bus.start()
+    seen = 0
+
+    async def take(batch: Sequence[Message]) -> None:
+        nonlocal seen
+        seen += len(batch)
+
+    async def published() -> bool:
+        try:
+            await bus.publish([Message(SM_WAN_COMMANDS.name, "device", b"", "last", {})])
+        except BusUnavailable:
+            return False
+        return True
+
+    try:
+        await eventually(published, within=60)
+        await fill(local_broker.address)
+        await bus.subscribe([SM_WAN_COMMANDS.name], "sm-wan", take)
+        await eventually(lambda: seen == BATCHES + 1, within=60)
+
+        await eventually(published, within=60)
+        await eventually(lambda: seen == BATCHES + 2, within=60)
+    finally:
+        await bus.stop()
