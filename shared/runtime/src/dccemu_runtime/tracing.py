@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import propagate, trace
+from opentelemetry.context import get_current
 from opentelemetry.trace import Span, SpanKind
 
 tracer = trace.get_tracer("dccemu")
@@ -13,6 +14,8 @@ tracer = trace.get_tracer("dccemu")
 
 def headers() -> dict[str, str]:
     """The ``traceparent`` of the current span, for a message or an HTTP request; empty when nothing is traced."""
+    if not get_current():  # a context without any value: no span either
+        return {}
     span = trace.get_current_span()
     if span is trace.INVALID_SPAN or not span.get_span_context().is_valid:
         return {}

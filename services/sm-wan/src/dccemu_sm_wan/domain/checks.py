@@ -47,15 +47,17 @@ def admit(facts: DeviceFacts, state: Draft, command: GbcsMessage, findings: list
     Refused
         At the first check that fails.
     """
-    _check(findings, "IS_COMMAND", command.cra is CRA.COMMAND, "a Command", _CRA_NAMES[command.cra])
-    target = command.target
-    _check(findings, "TARGET", target.octets == facts.octets, facts.eui, target.hex)
+    if command.cra is CRA.COMMAND and command.target.octets == facts.octets:
+        findings += _addressed(facts.eui, command.target.hex)
+    else:
+        _check(findings, "IS_COMMAND", command.cra is CRA.COMMAND, "a Command", _CRA_NAMES[command.cra])
+        _check(findings, "TARGET", command.target.octets == facts.octets, facts.eui, command.target.hex)
     rules = rules_of(command.message_code)
     if rules is None or facts.type not in rules.devices:
         _check_mac(state, command, findings)
         findings.append(Finding("USE_CASE", False, f"a use case of {facts.type}", f"{command.message_code:04x}"))
         raise Refused(findings[-1])
-    findings.append(Finding("USE_CASE", True, f"a use case of {facts.type}", rules.use_cases[0]))
+    findings.append(_performed(facts.type, rules.use_cases[0]))
     role = role_of(state, command, rules.roles)
     protection = rules.protection
     if protection == "by-originator":
@@ -91,7 +93,7 @@ def _check_proof(findings: list[Finding], rule: str, expected: str, verify: Call
     except (ProtocolError, LookupError) as error:
         _check(findings, rule, False, expected, str(error), AUTHENTICATION_FAILURE)
     else:
-        findings.append(Finding(rule, True, expected, "verified"))
+        findings.append(_verified(rule, expected))
 
 
 def _verify_mac(state: Draft, command: GbcsMessage) -> None:
@@ -131,6 +133,22 @@ def counter_name(rules: MessageRules, role: int) -> str | None:
     if rules.activations or rules.message_code == _FIRMWARE:
         return f"counter/{role}/future/{rules.message_code:04x}"
     return f"counter/{role}/critical"
+
+
+@lru_cache(maxsize=65536)
+def _addressed(eui: str, target: str) -> tuple[Finding, Finding]:
+    """What is found of every Command for a Device."""
+    return Finding("IS_COMMAND", True, "a Command", _CRA_NAMES[CRA.COMMAND]), Finding("TARGET", True, eui, target)
+
+
+@lru_cache(maxsize=1024)
+def _performed(device_type: str, use_case: str) -> Finding:
+    return Finding("USE_CASE", True, f"a use case of {device_type}", use_case)
+
+
+@lru_cache(maxsize=1024)
+def _verified(rule: str, expected: str) -> Finding:
+    return Finding(rule, True, expected, "verified")
 
 
 @lru_cache(maxsize=256)

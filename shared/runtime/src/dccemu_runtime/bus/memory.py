@@ -67,13 +67,14 @@ class _Place:
 class _Group:
     """The positions of a group and its members."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, partition: Callable[[tuple[str, int]], _Partition]) -> None:
         self.name = name
         self.places: dict[tuple[str, int], _Place] = {}
         self.members: list[_Member] = []
-        self._shares: dict[_Member, list[tuple[str, int]]] = {}
+        self._partition = partition
+        self._shares: dict[_Member, list[tuple[tuple[str, int], _Partition]]] = {}
 
-    def assigned(self, member: _Member) -> list[tuple[str, int]]:
+    def assigned(self, member: _Member) -> list[tuple[tuple[str, int], _Partition]]:
         """A member's share of the partitions, the same until ``share_out``."""
         share = self._shares.get(member)
         if share is None:
@@ -81,7 +82,7 @@ class _Group:
             for slot in self.places:
                 candidates = [other for other in self.members if slot[0] in other.topics]
                 if candidates and candidates[slot[1] % len(candidates)] is member:
-                    share.append(slot)
+                    share.append((slot, self._partition(slot)))
         return share
 
     def share_out(self) -> None:
@@ -146,14 +147,17 @@ class _Member:
         batch: list[Message] = []
         taken: dict[tuple[str, int], tuple[int, int]] = {}
         limit = self._bus.batch_size * (REPLAY_BATCHES if self._temporary else 1)
-        for slot in self._group.assigned(self):
-            place = self._group.places[slot]
-            room = limit - len(batch)
-            if place.is_busy or room <= 0 or (not place.replay and place.offset >= self._bus.end(slot)):
+        places = self._group.places
+        for slot, partition in self._group.assigned(self):
+            place = places[slot]
+            if not place.replay and place.offset >= partition.base + len(partition.messages):
                 continue
-            place.offset = max(place.offset, self._bus.begin(slot))
+            room = limit - len(batch)
+            if place.is_busy or room <= 0:
+                continue
+            place.offset = max(place.offset, partition.base)
             replayed = list(islice(place.replay, room))
-            fresh = self._bus.read(slot, place.offset, room - len(replayed))
+            fresh = partition.read(place.offset, room - len(replayed))
             if replayed or fresh:
                 place.is_busy = True
                 batch += replayed + fresh
@@ -236,6 +240,7 @@ class MemoryBus:
             for place in group.places.values():
                 place.offset = 0
                 place.replay.clear()
+            group.share_out()
         for callback in list(self._callbacks):
             callback()
 
@@ -243,10 +248,9 @@ class MemoryBus:
         receipts: list[Receipt] = []
         for message in messages:
             number = zlib.crc32(message.key.encode()) % self._partitions
-            slot = (message.topic, number)
             partition = self._topic(message.topic)[number]
-            if self._is_full(slot):
-                await self._make_room(slot)
+            if len(partition.messages) >= self._capacity:
+                await self._make_room((message.topic, number))
                 partition = self._topic(message.topic)[number]
             receipts.append(Receipt(message.topic, number, partition.append(message)))
         self._wake({message.topic for message in messages})
@@ -260,7 +264,7 @@ class MemoryBus:
 
     async def subscribe(self, topics: Sequence[str], group: str, handler: Handler, *, replay: bool = False) -> _Member:
         name = f"{group}!{uuid.uuid4().hex}" if replay else group
-        joined = self._groups.setdefault(name, _Group(name))
+        joined = self._groups.setdefault(name, _Group(name, self._partition))
         for topic in topics:
             for number, partition in enumerate(self._topic(topic)):
                 if (topic, number) not in joined.places:
@@ -280,16 +284,8 @@ class MemoryBus:
             return {}
         return {number: place.offset for (name, number), place in known.places.items() if name == topic}
 
-    # what members ask for
-
     def end(self, slot: tuple[str, int]) -> int:
-        return self._topic(slot[0])[slot[1]].end
-
-    def begin(self, slot: tuple[str, int]) -> int:
-        return self._topic(slot[0])[slot[1]].base
-
-    def read(self, slot: tuple[str, int], offset: int, limit: int) -> list[Message]:
-        return self._topic(slot[0])[slot[1]].read(offset, limit)
+        return self._partition(slot).end
 
     def passed(self, slots: Mapping[tuple[str, int], object]) -> None:
         """Cut the logs that a member just moved on in, and let waiting publishers look again."""
@@ -306,6 +302,9 @@ class MemoryBus:
             self._groups.pop(group.name, None)
         group.share_out()
         self._room.set()
+
+    def _partition(self, slot: tuple[str, int]) -> _Partition:
+        return self._topic(slot[0])[slot[1]]
 
     def _topic(self, name: str) -> list[_Partition]:
         partitions = self._topics.get(name)

@@ -42,6 +42,12 @@ QUANTITIES: Mapping[str, Quantity] = {
 }
 
 
+@lru_cache(maxsize=65536)
+def _grown_at(name: str, elapsed: int) -> float:
+    """Growth at an instant that is asked for again and again: when counting began."""
+    return _grown(QUANTITIES[name], elapsed)
+
+
 def _grown(quantity: Quantity, elapsed: float) -> float:
     """Growth in ``elapsed`` seconds since a midnight."""
     swing = _SWING * DAY / tau * (cos(tau * quantity.shift / DAY) - cos(tau * (elapsed - quantity.shift) / DAY))
@@ -75,7 +81,7 @@ def cumulative(facts: DeviceFacts, state: Draft, name: str, at: int) -> int:
         return max(0, base)
     origin = _midnight(facts)
     quantity = QUANTITIES[name]
-    return int(base + _factor(facts) * (_grown(quantity, at - origin) - _grown(quantity, begin - origin)))
+    return int(base + _factor(facts) * (_grown(quantity, at - origin) - _grown_at(name, begin - origin)))
 
 
 def night_share(facts: DeviceFacts, state: Draft, name: str, at: int) -> tuple[int, int]:
