@@ -25,6 +25,9 @@ from .own_keys import OwnKeys
 _OLD_HUB, _OLD_GPF = sr("OldCHFID"), sr("OldGPFID")
 _USAGES = {"ds": "digitalSignature", "ka": "keyAgreement"}
 
+#: Views of Devices kept; some hundred octets each.
+_MOST_VIEWS = 100_000
+
 
 class Transformer:
     """Turns verified requests into GBCS messages and gives Commands their MAC."""
@@ -109,6 +112,8 @@ class Transformer:
             gbcs_version=device.gbcs_version or "",
             esme_variant=device.esme_variant,
         )
+        if len(self._views) >= _MOST_VIEWS:
+            self._views.clear()
         self._views[device.device] = (device, view)
         return view
 
