@@ -12,24 +12,21 @@ from dataclasses import dataclass
 from dccemu_protocol.identifiers import Eui64
 from dccemu_sdk.session import Dcc
 
+from .applied import AppliedLog
 from .checker import check
 from .faults import FAULTS, strike_until
 from .house import House
 from .load import Load
-from .record import Applied, Record
+from .record import Record
 from .scenario import ROLE, SUPPLIER
 from .user import User
 from .verdict import Verdict
 
-_APPLIED = """
-SELECT device, request_id, detail::jsonb->>'originator', (detail::jsonb->>'counter')::numeric FROM sm_wan.journal
-WHERE stage = 'device' AND outcome = 'answered' AND position > $1 ORDER BY position"""
 _LEFT = """
 SELECT 'gateway outbox', count(*) FROM gateway.outbox UNION ALL
 SELECT 'sm-wan outbox', count(*) FROM sm_wan.outbox UNION ALL
 SELECT 'gateway deliveries', count(*) FROM gateway.deliveries WHERE state = 'pending'"""
 _REMEMBERED = "SELECT device, value FROM sm_wan.device_values WHERE name = $1"
-_POSITION = "SELECT coalesce(max(position), 0) FROM sm_wan.journal"
 
 STRIKES = 2
 """A run in which fewer faults landed proved nothing."""
@@ -37,12 +34,12 @@ STRIKES = 2
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A User at work in a house, and where the Devices' journal stood when it began."""
+    """A User at work in a house, and what the Devices have applied since it began."""
 
     house: House
     dcc: Dcc
     user: User
-    position: int
+    applied: AppliedLog
 
     async def conclude(self, *, least: int, settle: float, strikes: int, copies: bool = False) -> Verdict:
         """Let everything come to rest, then compare the three logs; fewer than ``strikes`` faults prove nothing."""
@@ -54,8 +51,7 @@ class Sitting:
             str(Eui64.from_hex(row[0])): int(row[1])
             for row in await self.house.query(_REMEMBERED, f"counter/{ROLE}/critical")
         }
-        rows = await self.house.query(_APPLIED, self.position)
-        applied = [Applied(row[0], row[2], int(row[3]), row[1]) for row in rows]
+        applied = await self.applied.read()
         return await asyncio.to_thread(
             check, record, applied, self.dcc.signers, least=least, strikes=strikes, copies=copies
         )
@@ -73,7 +69,12 @@ async def sitting(
         url = await user.start()
         try:
             await asyncio.to_thread(dcc.admin.set_receiver, SUPPLIER, url)
-            yield Sitting(house, dcc, user, (await house.query(_POSITION))[0][0])
+            applied = AppliedLog(house)
+            await applied.begin()
+            try:
+                yield Sitting(house, dcc, user, applied)
+            finally:
+                await applied.end()
         finally:
             await user.stop()
     finally:
