@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from dccemu_contracts.topics import SM_WAN_COMMANDS
 from dccemu_runtime.bus import BusUnavailable, Message
+from dccemu_runtime.bus._kafka_pace import Pace
 from dccemu_runtime.bus.kafka import KafkaBus
 from dccemu_runtime.local.broker import LocalBroker
 from dccemu_runtime.testing import Eventually
@@ -65,3 +67,15 @@ async def test_a_reader_of_a_long_log_does_not_stand_still(local_broker: LocalBr
         await eventually(lambda: seen == BATCHES + 2, within=60)
     finally:
         await bus.stop()
+
+
+async def test_waits_grow_past_those_of_a_broker_that_wakes_its_readers() -> None:
+    """However long a log gets, a reader comes to a wait that is enough for it, within the time-out of a request."""
+    fetcher = SimpleNamespace(_fetch_max_wait_ms=5)
+    pace = Pace(SimpleNamespace(_fetcher=fetcher), 5)
+
+    grown = [pace.lengthen() for _ in range(6)]
+
+    assert grown == [25, 125, 625, 3125, 5000, 5000]
+    assert fetcher._fetch_max_wait_ms == 5000
+    assert pace.can_be_too_short

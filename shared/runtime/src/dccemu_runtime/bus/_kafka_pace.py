@@ -18,6 +18,8 @@ QUIET_SECONDS = 1.5
 _LONGER = 5
 _QUIET_MS = 100
 _HURRIED_MS = 5
+# Half of the time-out of a request: enough for millions of batches.
+_LENGTHENED_MS = 5000
 
 
 class Pace:
@@ -55,7 +57,7 @@ class Pace:
     def lengthen(self) -> int:
         """Wait longer from now on; the shortest wait in milliseconds."""
         self._hurried, self._shortest, self._longest = (
-            min(_LONGER * wait, _HELD_MS) for wait in (self._hurried, self._shortest, self._longest)
+            min(_LONGER * wait, _LENGTHENED_MS) for wait in (self._hurried, self._shortest, self._longest)
         )
         self._ask(self._shortest)
         return self._shortest
