@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from dccemu_contracts.topics import SM_WAN_COMMANDS
 from dccemu_runtime.bus import BusUnavailable, Message
+from dccemu_runtime.bus._kafka_lookout import Lookout
 from dccemu_runtime.bus._kafka_pace import Pace
 from dccemu_runtime.bus.kafka import KafkaBus
 from dccemu_runtime.local.broker import LocalBroker
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
 # The broker walks through these to the newest in more than 25 ms, the wait of a quiet reader.
 BATCHES = 60_000
 PRODUCERS = 6
+PLACE = TopicPartition("topic", 0)
 
 
 async def fill(address: str) -> None:
@@ -67,6 +69,44 @@ async def test_a_reader_of_a_long_log_does_not_stand_still(local_broker: LocalBr
         await eventually(lambda: seen == BATCHES + 2, within=60)
     finally:
         await bus.stop()
+
+
+class Told:
+    """What a consumer of one partition has been told: where its log ends."""
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+
+    def assignment(self) -> set[TopicPartition]:
+        return {PLACE}
+
+    def highwater(self, place: TopicPartition) -> int:
+        return self._end
+
+
+def found(count: int, octets: int = 1, until: int = 1000) -> dict[TopicPartition, list[SimpleNamespace]]:
+    return {PLACE: [SimpleNamespace(offset=offset, value=bytes(octets)) for offset in range(until - count, until)]}
+
+
+@pytest.mark.parametrize(
+    ("finds", "end", "is_too_little"),
+    [
+        pytest.param([found(1)] * 3, 60_000, True, id="one of many, three times"),
+        pytest.param([found(1)] * 2, 60_000, False, id="one of many, twice"),
+        pytest.param([found(1), found(1), found(500), found(1)], 60_000, False, id="a full one in between"),
+        pytest.param([found(1)] * 9, 1_090, False, id="what may have come meanwhile"),
+        pytest.param([found(400)] * 9, 4_000, False, id="a good part of what is there"),
+        pytest.param([found(1, 2**20)] * 9, 60_000, False, id="as many octets as were asked for"),
+    ],
+)
+async def test_a_trickle_is_little_of_much_again_and_again(
+    finds: list[dict[TopicPartition, list[SimpleNamespace]]], end: int, is_too_little: bool
+) -> None:
+    lookout = Lookout(Told(end), quiet=1.5)
+
+    seen = [await lookout.has_seen_too_little(part, 500) for part in finds]
+
+    assert any(seen) is is_too_little
 
 
 async def test_waits_grow_past_those_of_a_broker_that_wakes_its_readers() -> None:

@@ -167,11 +167,10 @@ class Reader(ABC):
                 pace.follow(bool(records), hurried=not self.caught_up.is_set())
                 if self._renewal.is_set():
                     break  # what was found is read again by the next consumer
-                if records:
-                    lookout.rest()
-                    await self._hand_over([record for part in records.values() for record in part])
-                elif pace.can_be_too_short and await lookout.misses_something():
+                if pace.can_be_too_short and await lookout.has_seen_too_little(records, self._batch):
                     log.info("the broker needs longer to find what is new", topics=self.topics, ms=pace.lengthen())
+                if records:
+                    await self._hand_over([record for part in records.values() for record in part])
                 await self._note(consumer, {place: part[-1].offset + 1 for place, part in records.items() if part})
         finally:
             parting = asyncio.create_task(self._part(consumer, incarnation))
