@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -146,6 +147,17 @@ def test_two_runs_of_one_scenario_with_one_seed_are_the_same(database: str, requ
     for part, texts in first.items():
         assert texts, part
         assert [_digest(text) for text in texts] == [_digest(text) for text in second[part]], part
+
+
+def test_a_suite_that_is_started_again_with_its_seed_answers_what_it_is_sent(tmp_path: Path, request_of: Build) -> None:
+    """What it kept has the ids that the seed gave at first: they must not be drawn again."""
+    for _ in range(3):
+        with running(("--seed", "7", "--clock", CLOCK, "--data", str(tmp_path))) as dcc:
+            user = dcc.user(SUPPLIER)
+            codes = [
+                user.send(request_of(*what)).code for what in (("4.1.1", 1, READ, GSME), ("6.11", 4, SYNCHRONISE, ESME))
+            ]
+            assert codes == ["I0", "I0"]
 
 
 def _digest(text: str) -> str:

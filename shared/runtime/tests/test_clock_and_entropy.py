@@ -106,6 +106,16 @@ def test_what_one_child_draws_does_not_change_another() -> None:
     assert one.child("smki").octets(16) != one.child("gateway").octets(16)
 
 
+def test_a_later_start_draws_anew_what_has_no_name() -> None:
+    first, second, third = (Entropy(7).child("gateway").after(starts) for starts in range(3))
+
+    assert first.uuid() == Entropy(7).child("gateway").uuid()
+    assert len({first.uuid(), second.uuid(), third.uuid()}) == 3
+    assert second.stream("key").octets(16) == first.stream("key").octets(16)
+    assert second.child("courier").octets(16) == first.child("courier").octets(16)
+    assert Entropy().after(1).octets(16) != Entropy().after(1).octets(16)
+
+
 def test_private_keys_are_of_the_p256_group() -> None:
     assert isinstance(Entropy(1).private_key().curve, ec.SECP256R1)
 

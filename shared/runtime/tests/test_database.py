@@ -44,6 +44,14 @@ async def test_the_services_own_url_opens_the_same_schema_again(open_database: O
     await again.close()
 
 
+async def test_each_opening_of_a_schema_has_a_number(database: Database) -> None:
+    others = [await Database.open(database.url, database.schema) for _ in range(2)]
+
+    assert [one.starts for one in (database, *others)] == [0, 1, 2]
+    for other in others:
+        await other.close()
+
+
 async def test_the_runtimes_migrations_lead_to_the_models(database: Database) -> None:
     assert await database.differences() == []
 

@@ -51,7 +51,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     database = await Database.open(
         settings.database_url, schema, migrations_package="dccemu_cos_party.adapters.migrations"
     )
-    clock, entropy = runtime.clock, runtime.entropy.child(NAME)
+    clock, entropy = runtime.clock, runtime.entropy_of(NAME, database)
     outbox, journal, timers = Outbox(database, runtime.bus), Journal(database), Timers(database, clock)
     facts = Facts(database, runtime, enforce_dates=settings.enforce_dates)
     eui = Eui64.parse(settings.eui)

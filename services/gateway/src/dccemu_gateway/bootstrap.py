@@ -119,7 +119,7 @@ def _projections(
     runtime: Runtime, database: Database, directory: FactsDirectory, keys: OwnKeys
 ) -> tuple[Projection[PartyFact], list[Component]]:
     """The facts of the other services."""
-    entropy = runtime.entropy.child(f"{NAME} projections")
+    entropy = runtime.entropy_of(f"{NAME} projections", database)
     means = (database, runtime.bus, runtime.clock, entropy)
     parties = Projection(PartyFact, *means, requester=NAME)
     devices = Projection(DeviceFact, *means, requester=NAME, shelf=directory.devices)
@@ -151,7 +151,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     database = await Database.open(
         settings.database_url, schema, migrations_package="dccemu_gateway.adapters.migrations"
     )
-    clock, entropy = runtime.clock, runtime.entropy.child(NAME)
+    clock, entropy = runtime.clock, runtime.entropy_of(NAME, database)
     policy, broker = settings.policy(), Eui64.parse(settings.broker_eui)
     outbox, journal, timers = Outbox(database, runtime.bus, sole=True), Record(database), Timers(database, clock)
     directory = FactsDirectory()

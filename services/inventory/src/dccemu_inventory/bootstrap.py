@@ -72,7 +72,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
     database = await Database.open(
         settings.database_url, schema, migrations_package="dccemu_inventory.adapters.migrations"
     )
-    clock, entropy = runtime.clock, runtime.entropy.child(NAME)
+    clock, entropy = runtime.clock, runtime.entropy_of(NAME, database)
     outbox, journal = Outbox(database, runtime.bus), Journal(database)
     records, views, dcc = Records(database, outbox, entropy), Views(database), DccParties()
     seeding = Seeding(database, records, dcc, clock)

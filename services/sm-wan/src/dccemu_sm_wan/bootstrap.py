@@ -65,7 +65,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
 
 
 async def _build(settings: Settings, runtime: Runtime, database: Database) -> Service:
-    clock, entropy, bus = runtime.clock, runtime.entropy.child(NAME), runtime.bus
+    clock, entropy, bus = runtime.clock, runtime.entropy_of(NAME, database), runtime.bus
     outbox, journal, agenda = Outbox(database, bus, sole=True), Journal(database), Agenda(clock)
     fleet = Fleet(database, Store(database), outbox, agenda, clock, entropy)
     scenario = Scenario(name="none")

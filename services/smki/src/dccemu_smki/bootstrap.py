@@ -60,7 +60,7 @@ async def build(settings: Settings, runtime: Runtime) -> Service:
 
 
 async def _build(settings: Settings, runtime: Runtime, database: Database) -> Service:
-    entropy = runtime.entropy.child("smki")
+    entropy = runtime.entropy_of("smki", database)
     vault = SoftwareKeys(database.pool, await asyncio.to_thread(_sealing_key, settings, entropy), entropy)
     smki = Smki(
         settings=settings,
@@ -201,7 +201,7 @@ def _sealing_key(settings: Settings, entropy: Entropy) -> bytes:
         return sealing_key_of_passphrase(passphrase)
     if settings.data_dir is not None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        return sealing_key_of_file(settings.data_dir / "smki-sealing.key", entropy)
+        return sealing_key_of_file(settings.data_dir / "smki-sealing.key", entropy.child("sealing key"))
     log.warning("CA keys are sealed with a passphrase that everybody knows: set a data folder or a passphrase")
     return sealing_key_of_passphrase("TEST ONLY")
 

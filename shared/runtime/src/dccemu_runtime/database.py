@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_START = """
+INSERT INTO starts AS s (count) VALUES (0) ON CONFLICT (id) DO UPDATE SET count = s.count + 1 RETURNING count
+"""
+
 
 class Database:
     """Made by ``Database.open``; ``close`` when done.
@@ -32,12 +36,15 @@ class Database:
         asyncpg connections of the service's role.
     group
         The group commit writer.
+    starts
+        How many times the service had opened its schema before.
     """
 
-    def __init__(self, url: str, schema: str, pool: asyncpg.Pool) -> None:
+    def __init__(self, url: str, schema: str, pool: asyncpg.Pool, starts: int) -> None:
         self.url = url
         self.schema = schema
         self.pool = pool
+        self.starts = starts
         self.group = GroupCommit(pool)
         self._after: dict[int, list[Callable[[], None]]] = {}
 
@@ -83,7 +90,7 @@ class Database:
                 "enable_seqscan": "off",
             },
         )
-        database = cls(own_url, schema, pool)
+        database = cls(own_url, schema, pool, await pool.fetchval(_START))
         await database.group.start()
         return database
 

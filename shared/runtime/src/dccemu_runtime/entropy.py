@@ -32,6 +32,7 @@ class Entropy:
 
     def __init__(self, seed: int | str | None = None) -> None:
         self._root = None if seed is None else hashlib.sha256(b"dccemu entropy " + str(seed).encode()).digest()
+        self._drawn_from = self._root
         self._counter = 0
         self._buffer = b""
         self._streams: dict[str, Entropy] = {}
@@ -44,8 +45,20 @@ class Entropy:
         """An independent stream; the same name under the same seed is the same stream."""
         child = Entropy()
         if self._root is not None:
-            child._root = hashlib.sha256(self._root + b" child " + name.encode()).digest()
+            child._root = child._drawn_from = hashlib.sha256(self._root + b" child " + name.encode()).digest()
         return child
+
+    def after(self, starts: int) -> Entropy:
+        """The same source for a process that has been started so many times before on what it keeps.
+
+        What is drawn in order (ids of messages, nonces) differs from what earlier starts drew, or a message would be
+        taken for one that was handled long ago. Children and streams, which have names, stay what they are.
+        """
+        later = Entropy()
+        if self._root is not None:
+            later._root = self._root
+            later._drawn_from = hashlib.sha256(self._root + b" start %d" % starts).digest() if starts else self._root
+        return later
 
     def stream(self, name: str) -> Entropy:
         """The stream of one thing, going on where it was: what others draw meanwhile does not change it.
@@ -58,10 +71,10 @@ class Entropy:
 
     def octets(self, count: int) -> bytes:
         """``count`` random octets."""
-        if self._root is None:
+        if self._drawn_from is None:
             return secrets.token_bytes(count)
         while len(self._buffer) < count:
-            self._buffer += hashlib.sha256(self._root + self._counter.to_bytes(8, "big")).digest()
+            self._buffer += hashlib.sha256(self._drawn_from + self._counter.to_bytes(8, "big")).digest()
             self._counter += 1
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken

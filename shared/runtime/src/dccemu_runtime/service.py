@@ -32,6 +32,7 @@ from . import collector, logs
 from .bus import Bus, Message, Subscription
 from .bus.connect import connect
 from .clock import Clock
+from .database import Database
 from .entropy import Entropy
 from .faults import Faults
 from .http import app as applications
@@ -76,6 +77,10 @@ class Runtime:
             share=settings.bus_share,
         )
         return cls(Clock(settings.clock), entropy, bus, Faults(entropy.child("faults")))
+
+    def entropy_of(self, name: str, database: Database) -> Entropy:
+        """What a service draws from; ``database`` knows how often it has been started."""
+        return self.entropy.child(name).after(database.starts)
 
     async def start(self) -> None:
         """Start the bus and follow the controls: clock and faults reach every process."""

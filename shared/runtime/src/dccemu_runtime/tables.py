@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -97,6 +98,15 @@ projections = Table(
     Column("key", Text, primary_key=True),
     Column("version", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
+)
+
+#: How many times the service has opened its database: one row (see ``Entropy.after``).
+starts = Table(
+    "starts",
+    metadata,
+    Column("id", Integer, primary_key=True, server_default=text("1")),
+    Column("count", Integer, nullable=False),
+    CheckConstraint("id = 1", name="starts_one_row"),
 )
 
 #: Private keys that the service owns, by the service's own name for each (see ``keys``).

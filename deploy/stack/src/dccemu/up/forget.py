@@ -9,7 +9,7 @@ from .options import SERVICES
 KEPT_SCHEMAS = frozenset({"smki"})
 """Certificates in the hands of Users stay valid over a reset."""
 
-KEPT_TABLES = ("alembic%", "keys", "%_keys", "tls_%", "connections", "%_counters")
+KEPT_TABLES = ("alembic%", "keys", "%_keys", "tls_%", "connections", "%_counters", "starts")
 """Names (LIKE patterns) of tables that stay: keys, the TLS authority, and counters, which only ever rise."""
 
 _TABLES = """

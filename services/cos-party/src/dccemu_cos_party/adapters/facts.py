@@ -32,7 +32,7 @@ class Facts:
         self._by_name: dict[tuple[object, int], tuple[SmkiCertificate, CertificateFact]] = {}
         self.parties: dict[str, PartyFact] = {}
         self._news = asyncio.Event()
-        entropy = runtime.entropy.child(f"{NAME} projections")
+        entropy = runtime.entropy_of(f"{NAME} projections", database)
 
         means = (database, runtime.bus, runtime.clock, entropy)
         self.devices = Projection(DeviceFact, *means, requester=NAME, shelf=devices)

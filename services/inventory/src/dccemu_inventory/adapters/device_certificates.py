@@ -15,7 +15,7 @@ class DeviceCertificates:
 
     def __init__(self, database: Database, runtime: Runtime) -> None:
         self._usages: dict[str, set[str]] = {}
-        entropy = runtime.entropy.child("inventory projections")
+        entropy = runtime.entropy_of("inventory projections", database)
         self._facts: Projection[CertificateFact] = Projection(
             CertificateFact, database, runtime.bus, runtime.clock, entropy, requester="inventory"
         )
