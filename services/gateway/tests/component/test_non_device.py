@@ -51,6 +51,18 @@ async def test_read_inventory_answers_the_whole_premises_signed(world) -> None:
 
 
 @pytest.mark.asyncio
+async def test_read_inventory_says_both_parts_of_a_place_that_has_a_postcode_alone(world) -> None:
+    await world.change_device(ESME, post_code="EX1 1AA", address_identifier=None)
+    body = f"<sr:ReadInventory><sr:DeviceID>{ESME}</sr:DeviceID></sr:ReadInventory>"
+
+    answer = await world.send("8.2", body, cv=8, service="D", device=DCC)
+
+    assert answer.response_code == "I0"
+    places = [device.get("PropertyFilter") for device in answer.content["Device"] if device["DeviceID"] == ESME]
+    assert [place["PostCode"] for place in places] == ["EX1 1AA"]
+
+
+@pytest.mark.asyncio
 async def test_read_inventory_of_nothing_has_its_code(world) -> None:
     body = "<sr:ReadInventory><sr:UPRN>9</sr:UPRN></sr:ReadInventory>"
 

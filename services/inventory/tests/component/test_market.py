@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -109,11 +110,13 @@ async def test_one_bad_row_is_rejected_alone_and_listed(inventory: Any, provider
     rows[1000] = row("77", effective_from="20261301")
     rows[1500] = row("78", supplier="NOBODY")
     rows[1600] = row("79", network="NET9")
+    rows[1700] = row("80", post_code="EX1")
     result = await feed(inventory, gas_file(1, *rows))
-    assert (result["status"], result["accepted"], result["rejected"]) == ("accepted", 1997, 3)
+    assert (result["status"], result["accepted"], result["rejected"]) == ("accepted", 1996, 4)
     listed = [line for line in result["response"].splitlines() if line.startswith('"E01"')]
-    assert [line.split(",")[1] for line in listed] == ["1002", "1502", "1602"]
+    assert [line.split(",")[1] for line in listed] == ["1002", "1502", "1602", "1702"]
     assert "NOBODY" in listed[1]
+    assert "post_code" in listed[3]
     await inventory.eventually(lambda: inventory.index.registration("0000002000") is not None)
 
 
@@ -361,6 +364,40 @@ async def test_a_hub_without_device_certificates_is_not_delivered(inventory: Any
     values |= {"model": "433100AC", "firmware_version": "00009001"}
     refused = await inventory.http.post("/admin/inventory/hubs", json=values)
     assert (refused.status_code, refused.json()["code"]) == (422, "DEVICE_CERTIFICATES_MISSING")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "place"),
+    [
+        (f"devices/{ESME}", {"post_code": "EX1"}, "post_code"),
+        (f"devices/{ESME}", {"uprn": "-1"}, "uprn"),
+        (f"devices/{ESME}", {"esme_variant": "Z"}, "esme_variant"),
+        (f"devices/{ESME}", {"status": "Broken"}, "status"),
+        ("registrations/2000000000006", {"fuel": "electricity", "address_identifier": 31 * "x"}, "address_identifier"),
+    ],
+)
+async def test_a_record_that_no_answer_could_say_is_refused(
+    inventory: Any, path: str, fields: dict[str, str], place: str
+) -> None:
+    before = (await inventory.http.get(f"/admin/inventory/{path}")).json()
+
+    refused = await inventory.http.put(f"/admin/inventory/{path}", json=fields)
+
+    assert (refused.status_code, refused.json()["code"], refused.json()["place"]) == (422, "BAD_RECORD", place)
+    assert (await inventory.http.get(f"/admin/inventory/{path}")).json() == before
+
+
+async def test_a_scenario_with_a_record_that_no_answer_could_say_is_refused(inventory: Any) -> None:
+    text = inventory.scenario.read_text("utf-8")
+    spoilt = re.sub(r"post_code: .*", "post_code: EX1", text, count=1)
+    assert spoilt != text
+
+    refused = await inventory.http.post(
+        "/admin/inventory/reset", content=spoilt, headers={"Content-Type": "application/yaml"}
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "BAD_RECORD")
+    assert (await inventory.http.get(f"/admin/inventory/devices/{ESME}")).status_code == 200
 
 
 async def test_reset_begins_again_and_followers_hear_of_it(inventory: Any) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from lxml import etree
 
 from dccemu_contracts.device_index import InventoryKey
+from dccemu_contracts.dsp_inventory import DEVICE_ELEMENTS, PROPERTY_ELEMENTS
 from dccemu_contracts.inventory import DeviceFact, InventoryReply, InventoryRequest
 from dccemu_protocol import catalogue
 from dccemu_protocol.duis import AnsweredRequest, responses, text_of
@@ -217,34 +218,15 @@ def inventory_content(found: Iterable[DeviceFact]) -> Content:
 
 def device_content(fact: DeviceFact) -> dict[str, Content]:
     """An inventory record as the ``Device`` element of DSPInventory (duis.md section 6)."""
-    content: dict[str, Content] = {
-        "DeviceID": fact.device,
-        # The schema has no name for a stand-alone auxiliary controller; it is held as an ESME (service-requests facts).
-        "DeviceType": "ESME" if fact.type == "SAPC" else fact.type,
-        "DeviceStatus": fact.status,
-        "DeviceManufacturer": fact.manufacturer,
-        "DeviceModel": fact.model,
-        "SMETSCHTSVersion": fact.smets_chts_version,
-        "DeviceFirmwareVersion": fact.firmware_version,
-        "DeviceFirmwareVersionStatus": fact.firmware_version_status,
-        "CPLStatus": fact.cpl_status,
-        "DateCommissioned": fact.commissioned_on,
-        "ImportMPxN": fact.import_mpxn,
-        "SecondaryImportMPAN": fact.secondary_import_mpan,
-        "ExportMPAN": fact.export_mpan,
-        "ESMEVariant": fact.esme_variant,
-        "UPRN": fact.uprn,
-        "PropertyFilter": _property(fact),
-        "CSPRegion": fact.csp_region,
-        "DeviceGBCSVersion": fact.gbcs_version,
-        "HANVariant": fact.han_variant,
-        "Connectivity": fact.connectivity,
-    }
+    content: dict[str, Content] = {name: getattr(fact, field) for name, field in DEVICE_ELEMENTS.items()}
+    # The schema has no name for a stand-alone auxiliary controller; it is held as an ESME (service-requests facts).
+    content["DeviceType"] = "ESME" if fact.type == "SAPC" else fact.type
+    content["PropertyFilter"] = _property(fact)
     return {name: value for name, value in content.items() if value is not None}
 
 
 def _property(fact: DeviceFact) -> Content:
+    """Both parts, of which a record may have the postcode alone."""
     if fact.post_code is None:
         return None
-    parts = {"PostCode": fact.post_code, "AddressIdentifier": fact.address_identifier}
-    return {name: value for name, value in parts.items() if value is not None}
+    return {name: getattr(fact, field) or "" for name, field in PROPERTY_ELEMENTS.items()}

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal, TypeVar
 
 from .check_digits import is_mpan, is_mprn
+from .expressible import PLACE, unspeakable
 from .feed_files import FileHead, Fuel, RowError, fields_of, records
 
 FIELDS = (
@@ -86,6 +87,9 @@ def _row(number: int, values: Mapping[str, str], fuel: Fuel, *, check_digits: bo
         raise ValueError("effective to lies before effective from")
     if not values["supplier"] or not values["network"]:
         raise ValueError("supplier and network must be given")
+    found = unspeakable(values, PLACE)
+    if found is not None:
+        raise ValueError(f"{found[0]}: {found[1]}")
     return FeedRow(
         number=number,
         action=action,  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
 
 from ..adapters.records import Records
+from ..domain.expressible import checked
 from ..domain.ledger import Cause, HistoryEntry, Ledger
 from ..domain.transitions import NEW, NO_STATUS, REMOVED
 from .dcc import DccParties
@@ -43,7 +44,7 @@ class Administration:
             held = before.model_dump() if before else {"id": eui, "version": 0, "device": eui}
             given = dict(fields)
             credentials = given.pop("credentials", None)
-            fact = _validated(DeviceFact, {**held, **given, "device": eui, "at": self._clock.now()})
+            fact = checked(_validated(DeviceFact, {**held, **given, "device": eui, "at": self._clock.now()}))
             if credentials is not None or (before is None and "cells" not in given):
                 fact = fact.model_copy(update={"cells": self._cells(fact, credentials or {})})
             old = (before.status or NO_STATUS) if before else NEW
@@ -73,7 +74,7 @@ class Administration:
             await self._records.lock(connection, [mpxn])
             before = await self._records.point(mpxn)
             held = before.model_dump() if before else {"id": mpxn, "version": 0}
-            fact = _validated(RegistrationFact, {**held, **fields, "mpxn": mpxn, "at": self._clock.now()})
+            fact = checked(_validated(RegistrationFact, {**held, **fields, "mpxn": mpxn, "at": self._clock.now()}))
             saved = await self._records.save_points(connection, [fact])
             await self._records.publish(connection, saved)
         return saved[0]

@@ -16,6 +16,7 @@ from dccemu_runtime.clock import Clock
 from dccemu_runtime.database import Database
 
 from ..adapters.records import Records
+from ..domain.expressible import checked
 from ..domain.products import Product
 from ..domain.transitions import NEW, NO_STATUS
 from .dcc import DccParties
@@ -123,8 +124,8 @@ class Seeding:
             connection,
             [
                 *(self._party(party) for party in scenario.parties),
-                *(self._point(point) for point in scenario.meter_points),
-                *(self._device(scenario, device) for device in recorded),
+                *(checked(self._point(point)) for point in scenario.meter_points),
+                *(checked(self._device(scenario, device)) for device in recorded),
                 *(self._consent(consent) for consent in scenario.consents),
             ],
         )
