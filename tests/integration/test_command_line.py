@@ -91,3 +91,14 @@ def test_thresholds_are_asked_for_with_a_token(dccemu: Command, dcc_user: User, 
     dccemu("thresholds", "token", "--user", str(dcc_user.identity.eui), "--out", str(token))
 
     assert {entry["role"] for entry in json.loads(token.read_text())} == {"88"}
+
+
+def test_a_path_of_the_admin_port_may_have_a_query_of_its_own(dcc: Dcc) -> None:
+    """What is given besides is added to it."""
+    listed = dcc.admin.call("GET", "/admin/inventory/devices?type=ESME", limit=1)
+
+    assert isinstance(listed, list)
+    assert [device["type"] for device in listed if isinstance(device, dict)] == ["ESME"]
+    several = dcc.admin.call("GET", "/admin/inventory/devices?limit=3")
+    assert isinstance(several, list)
+    assert len(several) == 3

@@ -26,13 +26,9 @@ class AdminClient:
         self._client.close()
 
     def call(self, method: str, path: str, body: Json = None, **query: str | int | float | None) -> Json:
-        """Call any admin path."""
-        reply = self._client.request(
-            method,
-            path,
-            json=body if body is not None else None,
-            params={name: value for name, value in query.items() if value is not None},
-        )
+        """Call any admin path; ``query`` is added to what the path has of it."""
+        given = {name: value for name, value in query.items() if value is not None}
+        reply = self._client.request(method, httpx.URL(path).copy_merge_params(given), json=body)
         if reply.is_error:
             raise GatewayError(reply.status_code, _problem(reply))
         return None if not reply.content else _json(reply)
