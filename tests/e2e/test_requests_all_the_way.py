@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dccemu_protocol.identifiers import Eui64
 from dccemu_sdk import firmware
 from dccemu_sdk.session import Dcc
 
@@ -98,23 +99,38 @@ def test_the_inventory_is_read(dcc: Dcc, request_of: Build) -> None:
     assert outcome.last.kind == "DSPInventory"
 
 
-@pytest.mark.checklist("D4")
-def test_a_device_is_pre_notified_once(dcc: Dcc, request_of: Build) -> None:
-    user = dcc.user()
-    device = f"00-DB-12-34-{dcc.counters.next() % 2**32:08X}"
-    device = "-".join([*device.split("-")[:4], *[device[-8:][at : at + 2] for at in range(0, 8, 2)]])
-    body = (
+def notification(dcc: Dcc) -> tuple[str, str]:
+    """A Device that nobody has notified yet, and the body that notifies it."""
+    device = str(Eui64((0x00DB1234 << 32 | dcc.counters.next() % 2**32).to_bytes(8, "big")))
+    return device, (
         f"<sr:DevicePrenotification><sr:DeviceID>{device}</sr:DeviceID><sr:DeviceManufacturer>AB01</sr:DeviceManufacturer>"
         "<sr:DeviceModel>010A030B</sr:DeviceModel><sr:DeviceType>ESME</sr:DeviceType>"
         "<sr:SMETSCHTSVersion>SMETS V1.58</sr:SMETSCHTSVersion><sr:FirmwareVersion>0002012F</sr:FirmwareVersion>"
         "<sr:ESMEVariant>AD</sr:ESMEVariant></sr:DevicePrenotification>"
     )
 
+
+@pytest.mark.checklist("D4")
+def test_a_device_is_pre_notified_once(dcc: Dcc, request_of: Build) -> None:
+    user, (_, body) = dcc.user(), notification(dcc)
+
     first = user.send(request_of("12.2", 8, body, BROKER))
     second = user.send(request_of("12.2", 8, body, BROKER))
 
     assert first.code in {"I0", "I99"}
     assert second.code.startswith("E1202")
+
+
+def test_a_user_meets_what_it_has_just_changed(dcc: Dcc, request_of: Build) -> None:
+    """Sent in the moment of the answer, the next request finds the record that the one before it made."""
+    user = dcc.user()
+    for _ in range(5):
+        device, body = notification(dcc)
+        asked = f"<sr:ReadInventory><sr:DeviceID>{device}</sr:DeviceID></sr:ReadInventory>"
+
+        codes = [user.send(request_of(*what, BROKER)).code for what in (("12.2", 8, body), ("8.2", 8, asked))]
+
+        assert codes == ["I99", "I0"]
 
 
 def test_a_firmware_image_reaches_a_meter_which_verifies_it(dcc: Dcc) -> None:

@@ -117,8 +117,8 @@ class _Posts:
 
 def _projections(
     runtime: Runtime, database: Database, directory: FactsDirectory, keys: OwnKeys
-) -> tuple[Projection[PartyFact], list[Component]]:
-    """The facts of the other services."""
+) -> tuple[Projection[PartyFact], Projection[DeviceFact], list[Component]]:
+    """The facts of the other services: those of Parties and Devices, and all."""
     entropy = runtime.entropy_of(f"{NAME} projections", database)
     means = (database, runtime.bus, runtime.clock, entropy)
     parties = Projection(PartyFact, *means, requester=NAME)
@@ -136,7 +136,7 @@ def _projections(
     revocations.on_change(directory.learn_revocation)
     consents = Projection(ConsentFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
     consents.on_change(directory.learn_consent)
-    return parties, [parties, consents, devices, registrations, products, certificates, revocations]
+    return parties, devices, [parties, consents, devices, registrations, products, certificates, revocations]
 
 
 async def build(settings: Settings, runtime: Runtime) -> Service:
@@ -156,6 +156,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     outbox, journal, timers = Outbox(database, runtime.bus, sole=True), Record(database), Timers(database, clock)
     directory = FactsDirectory()
     keys = OwnKeys(database, directory, outbox, clock, entropy, broker, settings.keystore)
+    parties, devices, projections = _projections(runtime, database, directory, keys)
     broker_counter, alert_counter = RoleCounter(database, "broker"), RoleCounter(database, "alerts")
     events = RoleCounter(database, "quarantine events", block=1024)
     connections = Connections(database, entropy, settings.host)
@@ -210,7 +211,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     respond = Respond(gateway, alerts)
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
-    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware)
+    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware, devices)
     change_of_supplier = ChangeOfSupplier(gateway, hold)
     hold.connect(send.prepare, send.released, change_of_supplier.hand_over)
     anomaly_rows = AnomalyRows(database)
@@ -228,7 +229,6 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     consumer.on_fast(DccAlertOrder, alerts.order)
     consumer.on_fast(FirmwareReport, firmware.hear)
     consumer.on(CosDecision, change_of_supplier.decide)
-    parties, projections = _projections(runtime, database, directory, keys)
 
     def party_learned(_old: PartyFact | None, fact: PartyFact) -> None:
         for user in fact.users:

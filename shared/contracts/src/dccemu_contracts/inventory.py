@@ -256,6 +256,7 @@ class InventoryReply(Contract):
 
     ``data`` is the body of the ResponseMessage where it has one (12.1): one element name to its content as nested JSON
     in the order of the schema. ``rule`` may also be set with ``done``: a warning (``HUB_LOCATION_DIFFERS``, W081401).
+    ``changed`` are the records as the request left them: who answers the User knows them before the User asks again.
     """
 
     topic: ClassVar[Topic] = INVENTORY_REPLIES
@@ -267,6 +268,7 @@ class InventoryReply(Contract):
     detail: str | None = None
     place: str | None = None
     data: dict[str, Any] | None = None
+    changed: tuple[DeviceFact, ...] = ()
 
     @property
     def key(self) -> str:

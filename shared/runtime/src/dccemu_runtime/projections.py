@@ -11,7 +11,7 @@ An owner says everything again at each start: octets that are known already are 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import structlog
@@ -144,6 +144,10 @@ class Projection(Generic[_FactT]):
         for fact, parts in newest.values():
             self._learn(fact, parts)
         self._tell()
+
+    async def take(self, facts: Iterable[_FactT]) -> None:
+        """Learn facts that came in an answer, before the topic brings them."""
+        await self.handle([message_of(fact) for fact in facts])
 
     def _tell(self) -> None:
         self._changed.set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from lxml import etree
@@ -25,6 +26,7 @@ from dccemu_protocol.gbcs.envelope import GbcsMessage, decode
 from dccemu_protocol.gbcs.errors import GbcsError
 from dccemu_runtime.consumers import OpenUnit
 from dccemu_runtime.groupcommit import Unit, Write
+from dccemu_runtime.projections import Projection
 
 from ..adapters.operations import COMMAND_NAMES, claim_answer, claim_request, read_command
 from ..domain.commands import Command, key_of_response
@@ -47,12 +49,19 @@ class NonDevice:
     """The use cases of the Non-Device Service."""
 
     def __init__(
-        self, gateway: Gateway, history: History, respond: Respond, schedules: Schedules, firmware: UpdateFirmware
+        self,
+        gateway: Gateway,
+        history: History,
+        respond: Respond,
+        schedules: Schedules,
+        firmware: UpdateFirmware,
+        devices: Projection[DeviceFact],
     ) -> None:
         self._gateway = gateway
         self._history = history
         self._respond = respond
         self._firmware = firmware
+        self._devices = devices
         self._pending: dict[str, asyncio.Future[InventoryReply]] = {}
         self._services: Mapping[str, Callable[[Examination, Write], Awaitable[Reply]]] = {
             "5.1": schedules.create,
@@ -154,6 +163,10 @@ class NonDevice:
             return Reply(503, rule="OVERLOADED", detail="the inventory did not answer in time")
         finally:
             self._pending.pop(question.id, None)
+        # The records' own topic may bring them later than the User's next request.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(gateway.settings.inventory_deadline_seconds):
+                await self._devices.take(reply.changed)
         return self._pass_on(examination, reply)
 
     async def hear(self, unit: OpenUnit, reply: InventoryReply) -> None:

@@ -110,8 +110,8 @@ class Records:
         """Fetch the Certified Products List, or its entries of some models."""
         return ProductsList(await self.product_rows.listed(connection, None if models is None else list(models)))
 
-    async def save(self, connection: PoolConnectionProxy, ledger: Ledger) -> None:
-        """Store what a use case changed; its facts and alerts go out with it."""
+    async def save(self, connection: PoolConnectionProxy, ledger: Ledger) -> list[DeviceFact]:
+        """Store what a use case changed; its facts, which are given back, and alerts go out with it."""
         facts = await self.save_devices(connection, ledger.changed.values())
         await connection.executemany(
             _PUT_HISTORY,
@@ -139,6 +139,7 @@ class Records:
             for alert in ledger.alerts
         ]
         await self._send(connection, [*facts, *orders])
+        return facts
 
     async def save_devices(self, connection: PoolConnectionProxy, devices: Iterable[DeviceFact]) -> list[DeviceFact]:
         """Store records under new versions; gives the facts to publish."""

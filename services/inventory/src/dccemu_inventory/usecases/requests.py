@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncpg.pool import PoolConnectionProxy
 
 from dccemu_contracts.device_index import normal_post_code
-from dccemu_contracts.inventory import InventoryReply, InventoryRequest
+from dccemu_contracts.inventory import DeviceFact, InventoryReply, InventoryRequest
 from dccemu_protocol.errors import ProtocolError
 from dccemu_runtime.clock import Clock
 from dccemu_runtime.entropy import Entropy
@@ -39,12 +39,13 @@ class Requests:
     async def carry_out(self, connection: PoolConnectionProxy, request: InventoryRequest) -> None:
         """Carry out one request and answer it; a refusal has no effect."""
         data: dict[str, Json] | None = None
+        changed: list[DeviceFact] = []
         rule = detail = place = None
         outcome = "done"
         source = ""
         try:
             async with connection.transaction():
-                rule, data = await self._act(connection, request, read_body(request.body))
+                rule, data, changed = await self._act(connection, request, read_body(request.body))
         except ProtocolError as error:
             outcome, rule, detail, place, source = "refused", error.rule, error.detail, error.place, error.source
         reply = InventoryReply.model_validate(
@@ -58,6 +59,7 @@ class Requests:
                 "detail": detail,
                 "place": place or None,
                 "data": data,
+                "changed": changed,
             }
         )
         await self._records.publish(connection, [reply])
@@ -80,9 +82,9 @@ class Requests:
 
     async def _act(
         self, connection: PoolConnectionProxy, request: InventoryRequest, body: Content
-    ) -> tuple[str | None, dict[str, Json] | None]:
+    ) -> tuple[str | None, dict[str, Json] | None, list[DeviceFact]]:
         if request.srv == "12.1":
-            return None, wan_matrix(body, await self._areas(connection, body))
+            return None, wan_matrix(body, await self._areas(connection, body)), []
         ledger = await self._ledger(connection, request, body)
         rule: str | None = None
         match request.srv:
@@ -99,8 +101,7 @@ class Requests:
                 report_return(ledger, body, fault=request.srv == "8.14.3")
             case _:
                 raise ProtocolError("CANNOT_TRANSFORM", f"the inventory does not carry out {request.srv}")
-        await self._records.save(connection, ledger)
-        return rule, None
+        return rule, None, await self._records.save(connection, ledger)
 
     async def _ledger(self, connection: PoolConnectionProxy, request: InventoryRequest, body: Content) -> Ledger:
         devices = [
