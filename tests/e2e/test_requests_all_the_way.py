@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
@@ -27,6 +28,15 @@ def _message(dcc: Dcc, outcome: object) -> dict[str, object]:
     message = described["gbcs"]
     assert isinstance(message, dict)
     return message
+
+
+def _clock(dcc: Dcc, element: str) -> str:
+    """A body that brings the present time of the Clock."""
+    now = datetime.fromisoformat(str(dcc.admin.clock()["now"])).astimezone(UTC)
+    return (
+        f"<sr:{element}><sr:CurrentDateTime>{now:%Y-%m-%dT%H:%M:%SZ}</sr:CurrentDateTime>"
+        f"<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:{element}>"
+    )
 
 
 @pytest.mark.parametrize(("device", "use_case"), [(ESME, "ECS17b"), (GSME, "GCS13a")])
@@ -54,11 +64,7 @@ def test_a_command_for_local_delivery_comes_back_at_once(dcc: Dcc, request_of: B
 
 def test_a_critical_request_is_signed_by_the_user_and_obeyed(dcc: Dcc, request_of: Build) -> None:
     user = dcc.user()
-    now = datetime.fromisoformat(str(dcc.admin.clock()["now"])).astimezone(UTC)
-    body = (
-        f"<sr:SynchroniseClock><sr:CurrentDateTime>{now:%Y-%m-%dT%H:%M:%SZ}</sr:CurrentDateTime>"
-        "<sr:TolerancePeriod>60</sr:TolerancePeriod></sr:SynchroniseClock>"
-    )
+    body = _clock(dcc, "SynchroniseClock")
 
     outcome = user.send(request_of("6.11", 4, body, ESME))
 
@@ -131,6 +137,19 @@ def test_a_user_meets_what_it_has_just_changed(dcc: Dcc, request_of: Build) -> N
         codes = [user.send(request_of(*what, BROKER)).code for what in (("12.2", 8, body), ("8.2", 8, asked))]
 
         assert codes == ["I99", "I0"]
+
+
+def test_a_user_meets_the_record_that_a_devices_answer_has_changed(dcc: Dcc, request_of: Build) -> None:
+    user = dcc.user()
+    dcc.admin.call("PUT", f"/admin/inventory/devices/{ESME}", {"status": "InstalledNotCommissioned"})
+    asked = f"<sr:ReadInventory><sr:DeviceID>{ESME}</sr:DeviceID></sr:ReadInventory>"
+
+    commissioned = user.send(request_of("8.1.1", 4, _clock(dcc, "CommissionDeviceSynchroniseClock"), ESME))
+    record = user.send(request_of("8.2", 8, asked, BROKER))
+
+    assert (commissioned.code, record.code) == ("I0", "I0")
+    found = cast(list[dict[str, str]], record.last.content["Device"])
+    assert [device["DeviceStatus"] for device in found if device["DeviceID"] == ESME] == ["Commissioned"]
 
 
 def test_a_firmware_image_reaches_a_meter_which_verifies_it(dcc: Dcc) -> None:

@@ -53,6 +53,7 @@ from .usecases.followers import Followers
 from .usecases.gateway import Gateway
 from .usecases.history import History
 from .usecases.hold import Hold
+from .usecases.inventory_replies import InventoryReplies
 from .usecases.non_device import NonDevice
 from .usecases.quarantine import Quarantine
 from .usecases.respond import Respond
@@ -208,10 +209,11 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     directory.open_distributions = distributions.open
     firmware = UpdateFirmware(gateway, distributions)
     alerts = Alerts(gateway, FirmwareAlerts(gateway, distributions))
-    respond = Respond(gateway, alerts)
+    replies = InventoryReplies(devices, settings.inventory_deadline_seconds)
+    respond = Respond(gateway, alerts, replies, courier)
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
-    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware, devices)
+    non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware, replies)
     change_of_supplier = ChangeOfSupplier(gateway, hold)
     hold.connect(send.prepare, send.released, change_of_supplier.hand_over)
     anomaly_rows = AnomalyRows(database)
@@ -225,7 +227,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
 
     consumer = Consumer(runtime.bus, database, NAME)
     consumer.on_fast(DeviceMessage, respond)
-    consumer.on_fast(InventoryReply, non_device.hear)
+    consumer.on_fast(InventoryReply, replies.hear)
     consumer.on_fast(DccAlertOrder, alerts.order)
     consumer.on_fast(FirmwareReport, firmware.hear)
     consumer.on(CosDecision, change_of_supplier.decide)

@@ -64,7 +64,9 @@ class Settings(ServiceSettings):
         default=604_800, gt=0, description="a firmware distribution that has not ended by then has failed: N18"
     )
     inventory_deadline_seconds: float = Field(
-        default=2.5, gt=0, description="wait for the inventory's answer to a Non-Device request, real time"
+        default=2.5,
+        gt=0,
+        description="wait for the inventory's answer, real time; then 503, or a Response goes out",
     )
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1024, description="largest Request; a firmware image needs 14 million octets"

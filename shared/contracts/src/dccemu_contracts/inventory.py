@@ -252,7 +252,7 @@ class InventoryRequest(Contract):
 
 
 class InventoryReply(Contract):
-    """The inventory's answer to one InventoryRequest: done (with data if any) or refused by a named rule.
+    """The inventory's answer to one InventoryRequest or CommandOutcome: done (with data if any) or refused by a rule.
 
     ``data`` is the body of the ResponseMessage where it has one (12.1): one element name to its content as nested JSON
     in the order of the schema. ``rule`` may also be set with ``done``: a warning (``HUB_LOCATION_DIFFERS``, W081401).
@@ -262,7 +262,7 @@ class InventoryReply(Contract):
     topic: ClassVar[Topic] = INVENTORY_REPLIES
 
     in_reply_to: str
-    request_id: str
+    request_id: str | None = None
     outcome: Literal["done", "refused"]
     rule: str | None = None
     detail: str | None = None
@@ -281,8 +281,8 @@ class CommandOutcome(Contract):
     Sent for the SRVs whose Responses the DCC reads (service-request-processing.md section 7): 8.1.1, 8.7.x, 8.8.x,
     8.11, 8.12.x, 6.15.1, 6.15.2, 6.17, 6.21, 6.23, 11.2, 11.3; for Device Alerts that back up logs (``alert_code``);
     and for any message whose cryptography was checked from a hub that is not Commissioned (first contact; ``srv`` may
-    be absent). ``device`` is the Device that answered, ``local`` is set when the answer came back by 8.13. ``facts``
-    in plain JSON:
+    be absent). ``device`` is the Device that answered, ``local`` is set when the answer came back by 8.13. With
+    ``asked`` the inventory says in an InventoryReply that it is done. ``facts`` in plain JSON:
 
     * ``request``: the content of the body element, ``{"DeviceID": "..", "AddDeviceToCHFWhitelist": {"ImportMPxN":
     ".."}}``;
@@ -304,6 +304,7 @@ class CommandOutcome(Contract):
     user: str | None = None
     success: bool
     local: bool = False
+    asked: bool = False
     alert_code: str | None = None
     facts: dict[str, Any] = Field(default_factory=dict)
 

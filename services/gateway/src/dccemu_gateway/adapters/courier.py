@@ -122,6 +122,7 @@ class Courier:
         self._sweeper: asyncio.Task[None] | None = None
         self._known: set[str] = set()
         self._suspects: set[str] = set()
+        self._kept_back: dict[str, tuple[_Endpoint, str] | None] = {}
         self._is_stopping = False
 
     async def start(self) -> None:
@@ -156,6 +157,16 @@ class Courier:
         if not lane.is_busy:
             lane.is_busy = True
             self._schedule(endpoint, delivery.device, lane.queue[0].due_at)
+
+    def hold(self, identity: str) -> None:
+        """Keep a delivery that will be offered back, and what comes after it in its lane, until it is released."""
+        self._kept_back[identity] = None
+
+    def release(self, identity: str) -> None:
+        """Let a delivery go that was held, whether it has been offered or not."""
+        lane = self._kept_back.pop(identity, None)
+        if lane is not None:
+            self._schedule(*lane, self._clock.now())
 
     def receiver_changed(self, user: str | None = None) -> None:
         """A Receive Response Service became known or moved: try at once."""
@@ -270,6 +281,9 @@ class Courier:
             delivery = lane.queue[0]
             if endpoint.paused_until is not None and endpoint.paused_until > self._clock.now():
                 self._schedule(endpoint, device, endpoint.paused_until)
+                return
+            if delivery.id in self._kept_back:
+                self._kept_back[delivery.id] = endpoint, device
                 return
             if delivery.state is DeliveryState.PENDING:
                 error, is_endpoint = await self._attempt(delivery)

@@ -255,6 +255,11 @@ class DeliveryRows:
             self._hear(Delivery(*row[:10]))
 
 
+def delivery_id(write: Write) -> str:
+    """The id of a delivery from its row."""
+    return str(write.row[0])
+
+
 def delivered(delivery: Delivery, at: datetime) -> Write:
     """The delivery was taken."""
     return Write(_DELIVERED, (delivery.id, DeliveryState.DELIVERED, delivery.attempts, at))

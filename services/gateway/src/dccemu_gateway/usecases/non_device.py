@@ -6,7 +6,6 @@ records is asked of the inventory over the bus and awaited.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import contextlib
@@ -26,7 +25,6 @@ from dccemu_protocol.gbcs.envelope import GbcsMessage, decode
 from dccemu_protocol.gbcs.errors import GbcsError
 from dccemu_runtime.consumers import OpenUnit
 from dccemu_runtime.groupcommit import Unit, Write
-from dccemu_runtime.projections import Projection
 
 from ..adapters.operations import COMMAND_NAMES, claim_answer, claim_request, read_command
 from ..domain.commands import Command, key_of_response
@@ -37,7 +35,8 @@ from .answers import Reply, acknowledge, result
 from .firmware import UpdateFirmware
 from .gateway import Gateway
 from .history import History
-from .respond import Respond
+from .inventory_replies import InventoryReplies
+from .respond import Respond, outcome_id
 from .schedules import Schedules
 
 INVENTORY_SERVICES = frozenset(["8.3", "8.4", "12.1", "12.2", "8.14.1", "8.14.2", "8.14.3", "8.14.4"])
@@ -55,14 +54,13 @@ class NonDevice:
         respond: Respond,
         schedules: Schedules,
         firmware: UpdateFirmware,
-        devices: Projection[DeviceFact],
+        inventory: InventoryReplies,
     ) -> None:
         self._gateway = gateway
         self._history = history
         self._respond = respond
         self._firmware = firmware
-        self._devices = devices
-        self._pending: dict[str, asyncio.Future[InventoryReply]] = {}
+        self._inventory = inventory
         self._services: Mapping[str, Callable[[Examination, Write], Awaitable[Reply]]] = {
             "5.1": schedules.create,
             "5.2": schedules.read,
@@ -103,16 +101,20 @@ class NonDevice:
             raise Refusal("LOCAL_RESPONSE_UNKNOWN", expected="a Command given to this User", got=command.user)
         unit = OpenUnit(claim_answer(command.id))
         try:
-            self._respond.take_local(unit, command, message, octets)
+            is_told = self._respond.take_local(unit, command, message, octets)
         except ProtocolError as error:
             is_mismatch = error.rule == "RESPONSE_MISMATCH"
             raise ProtocolError(
                 "LOCAL_RESPONSE_MISMATCH" if is_mismatch else "LOCAL_RESPONSE_CRYPTOGRAPHY", error.detail
             ) from None
         closed, after = unit.close()
-        await self._accept(examination, accepted, closed)
-        for callback in after:
-            callback()
+        with self._inventory.expected(outcome_id(command)) as reply:
+            await self._accept(examination, accepted, closed)
+            for callback in after:
+                callback()
+            if is_told:
+                with contextlib.suppress(TimeoutError):
+                    await reply()
         return acknowledge(
             AnsweredRequest.of(examination.submitted), self._gateway.settings.non_device_ok_code, examination.at
         )
@@ -153,27 +155,12 @@ class NonDevice:
             device=examination.device_text,
             body=etree.tostring(request.body, encoding="unicode"),
         )
-        answer: asyncio.Future[InventoryReply] = asyncio.get_running_loop().create_future()
-        self._pending[question.id] = answer
-        try:
+        with self._inventory.expected(question.id) as reply:
             await self._accept(examination, accepted, Unit(writes=(gateway.outbox.write(question),)))
-            async with asyncio.timeout(gateway.settings.inventory_deadline_seconds):
-                reply = await answer
-        except TimeoutError:
-            return Reply(503, rule="OVERLOADED", detail="the inventory did not answer in time")
-        finally:
-            self._pending.pop(question.id, None)
-        # The records' own topic may bring them later than the User's next request.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(gateway.settings.inventory_deadline_seconds):
-                await self._devices.take(reply.changed)
-        return self._pass_on(examination, reply)
-
-    async def hear(self, unit: OpenUnit, reply: InventoryReply) -> None:
-        """The inventory answered."""
-        waiting = self._pending.get(reply.in_reply_to)
-        if waiting is not None and not waiting.done():
-            unit.after_commit(lambda: None if waiting.done() else waiting.set_result(reply))
+            try:
+                return self._pass_on(examination, await reply())
+            except TimeoutError:
+                return Reply(503, rule="OVERLOADED", detail="the inventory did not answer in time")
 
     def _pass_on(self, examination: Examination, reply: InventoryReply) -> Reply:
         if reply.outcome == "refused":

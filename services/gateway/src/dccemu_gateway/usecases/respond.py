@@ -27,13 +27,15 @@ from dccemu_runtime.consumers import OpenUnit
 from dccemu_runtime.groupcommit import Write
 from dccemu_runtime.journal import Check, Entry
 
-from ..adapters.operations import COMMAND_NAMES, claim_answer, move_command, read_command
+from ..adapters.courier import Courier
+from ..adapters.operations import COMMAND_NAMES, claim_answer, delivery_id, move_command, read_command
 from ..domain.commands import Command, CommandKey, Facts, key_of_response
 from ..domain.interest import READ_SERVICES
 from ..domain.lifecycle import COMMAND_LIFE, CommandEvent, CommandState, advance
 from ..domain.outcomes import Outcome, read_alert, read_outcome
 from .alerts import Alerts
 from .gateway import Gateway
+from .inventory_replies import InventoryReplies
 
 log = structlog.get_logger(__name__)
 
@@ -46,12 +48,19 @@ _json = lru_cache(maxsize=256)(json.dumps)
 _SOURCE = "service-request-processing.md 7, step 5"
 
 
+def outcome_id(command: Command) -> str:
+    """The id of the message that tells the inventory how a Command ended."""
+    return f"outcome {command.id}"
+
+
 class Respond:
     """The use cases of messages from Devices."""
 
-    def __init__(self, gateway: Gateway, alerts: Alerts) -> None:
+    def __init__(self, gateway: Gateway, alerts: Alerts, inventory: InventoryReplies, courier: Courier) -> None:
         self._gateway = gateway
         self._alerts = alerts
+        self._inventory = inventory
+        self._courier = courier
 
     async def __call__(self, unit: OpenUnit, arrived: DeviceMessage) -> None:
         """Take one message of the SM WAN."""
@@ -77,15 +86,19 @@ class Respond:
             raise ProtocolError("RESPONSE_UNMATCHED", "no open Command has this Device, originator and counter")
         self._accept(unit, command, message, octets)
 
-    def take_local(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> None:
-        """8.13: a Response that the User brought, in a unit that claims the answer; the User has it already."""
+    def take_local(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> bool:
+        """8.13: a Response that the User brought, in a unit that claims the answer; the User has it already.
+
+        True when the inventory is told of the outcome; it will answer.
+        """
         self._fits(command, message)
         protection = self.verify(message)
         outcome = self._read(command, message)
         self._finish(unit, command, CommandEvent.RESPOND, claimed=True)
         if outcome is not None:
-            unit.write(self._tell_inventory(command, outcome, local=True))
+            unit.write(self._gateway.outbox.write(self._outcome(command, outcome, local=True, asked=True)))
         unit.write(self._journal(command, "response", "returned", self._gateway.now(), octets, protection))
+        return outcome is not None
 
     def _accept(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> None:
         self._fits(command, message)
@@ -98,10 +111,14 @@ class Respond:
         else:
             self._finish(unit, command, CommandEvent.RESPOND)
         # A Supplier that is not a User asked by the Non-Gateway Interface: it looks there.
-        if not command.extra.get("unanswered"):
-            unit.write(self._delivery(command, octets, at))
+        delivery = None if command.extra.get("unanswered") else self._delivery(command, octets, at)
+        if delivery is not None:
+            unit.write(delivery)
         if outcome is not None and command.srv in READ_SERVICES and not (waits and outcome.success):
-            unit.write(self._tell_inventory(command, outcome, local=False))
+            told = self._outcome(command, outcome, asked=delivery is not None)
+            unit.write(self._gateway.outbox.write(told))
+            if delivery is not None:
+                self._deliver_after(delivery, told)
         else:
             self._alerts.note_contact(unit, message)
         unit.write(self._journal(command, "response", "accepted", at, octets, protection))
@@ -192,24 +209,31 @@ class Respond:
             log.warning("a Response could not be read", device=command.device, srv=command.srv, error=str(error))
             return None
 
-    def _tell_inventory(self, command: Command, outcome: Outcome, local: bool) -> Write:
-        gateway = self._gateway
+    def _deliver_after(self, delivery: Write, told: CommandOutcome) -> None:
+        """Let the records follow the Response before the User has it: it may act on both at once."""
+        identity = delivery_id(delivery)
+        self._courier.hold(identity)
+        self._inventory.then(told.id, lambda: self._courier.release(identity))
+
+    def _outcome(
+        self, command: Command, outcome: Outcome, *, local: bool = False, asked: bool = False
+    ) -> CommandOutcome:
+        """What the inventory is told of an answer."""
         facts = {**outcome.facts}
         if "request" in command.extra:
             facts["request"] = command.extra["request"]
-        return gateway.outbox.write(
-            CommandOutcome(
-                id=f"outcome {command.id}",
-                at=gateway.now(),
-                device=command.device,
-                srv=command.srv,
-                use_case=command.use_case,
-                request_id=command.request_id,
-                user=command.user,
-                success=outcome.success,
-                local=local,
-                facts=facts,
-            )
+        return CommandOutcome(
+            id=outcome_id(command),
+            at=self._gateway.now(),
+            device=command.device,
+            srv=command.srv,
+            use_case=command.use_case,
+            request_id=command.request_id,
+            user=command.user,
+            success=outcome.success,
+            local=local,
+            asked=asked,
+            facts=facts,
         )
 
     def _delivery(self, command: Command, octets: bytes, at: datetime) -> Write:
@@ -284,7 +308,7 @@ class Respond:
             return
         self._finish(unit, command, CommandEvent.EXECUTE, extra)
         if command.srv in READ_SERVICES:
-            unit.write(self._tell_inventory(command, Outcome(not failed, facts), local=False))
+            unit.write(self._gateway.outbox.write(self._outcome(command, Outcome(not failed, facts))))
 
     # -- no answer -----------------------------------------------------------------------------------------------------
 

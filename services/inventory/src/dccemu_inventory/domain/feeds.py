@@ -87,7 +87,7 @@ def _row(number: int, values: Mapping[str, str], fuel: Fuel, *, check_digits: bo
         raise ValueError("effective to lies before effective from")
     if not values["supplier"] or not values["network"]:
         raise ValueError("supplier and network must be given")
-    found = unspeakable(values, PLACE)
+    found = unspeakable({name: values[name] or None for name in PLACE})
     if found is not None:
         raise ValueError(f"{found[0]}: {found[1]}")
     return FeedRow(

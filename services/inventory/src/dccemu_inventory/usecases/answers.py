@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from asyncpg.pool import PoolConnectionProxy
 
-from dccemu_contracts.inventory import CommandOutcome
+from dccemu_contracts.inventory import CommandOutcome, DeviceFact, InventoryReply
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.identifiers import Eui64
 from dccemu_runtime.clock import Clock
@@ -41,6 +41,7 @@ class Answers:
     async def apply(self, connection: PoolConnectionProxy, outcome: CommandOutcome) -> None:
         """Apply one outcome; what cannot be applied is written to the journal and changes nothing."""
         failure: ProtocolError | None = None
+        changed: list[DeviceFact] = []
         ledger = await self._ledger(connection, outcome)
         try:
             apply_outcome(ledger, outcome, await self._records.products(connection))
@@ -48,7 +49,9 @@ class Answers:
         except ProtocolError as error:
             failure = error
         else:
-            await self._records.save(connection, ledger)
+            changed = await self._records.save(connection, ledger)
+        if outcome.asked:
+            await self._records.publish(connection, [self._reply(outcome, changed, failure)])
         what = outcome.srv or outcome.alert_code or "contact"
         if failure is None and not ledger.changed and not ledger.alerts and not ledger.duties:
             return
@@ -66,6 +69,20 @@ class Answers:
                 srv=outcome.srv,
                 checks=(Check(rule, failure is None, expected=f"effects of {what}", got=got),),
             ),
+        )
+
+    def _reply(
+        self, outcome: CommandOutcome, changed: list[DeviceFact], failure: ProtocolError | None
+    ) -> InventoryReply:
+        return InventoryReply(
+            id=self._entropy.uuid(),
+            at=self._clock.now(),
+            in_reply_to=outcome.id,
+            request_id=outcome.request_id,
+            outcome="done" if failure is None else "refused",
+            rule=None if failure is None else failure.rule,
+            detail=None if failure is None else failure.detail,
+            changed=tuple(changed),
         )
 
     async def _ledger(self, connection: PoolConnectionProxy, outcome: CommandOutcome) -> Ledger:
