@@ -208,9 +208,9 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     distributions = Distributions(database)
     directory.open_distributions = distributions.open
     firmware = UpdateFirmware(gateway, distributions)
-    alerts = Alerts(gateway, FirmwareAlerts(gateway, distributions))
-    replies = InventoryReplies(devices, settings.inventory_deadline_seconds)
-    respond = Respond(gateway, alerts, replies, courier)
+    replies = InventoryReplies(devices, courier, settings.inventory_deadline_seconds)
+    alerts = Alerts(gateway, FirmwareAlerts(gateway, distributions), replies)
+    respond = Respond(gateway, alerts, replies)
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
     non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware, replies)

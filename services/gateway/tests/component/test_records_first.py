@@ -11,6 +11,7 @@ from dccemu_contracts.inventory import CommandOutcome, InventoryReply
 from dccemu_runtime.outbox import message_of
 
 pytestmark = pytest.mark.asyncio
+SUPPLIER = "90-B3-D5-1F-30-01-00-00"
 ESME, GSME = "00-DB-12-34-56-78-90-A0", "00-DB-12-34-56-78-90-A1"
 READ, VERSION = "<sr:ReadInstantaneousImportRegisters/>", "<sr:ReadFirmwareVersion/>"
 PATIENT, IMPATIENT = 60.0, 0.1
@@ -95,3 +96,18 @@ async def test_a_gateway_that_is_started_again_does_not_wait_for_an_answer_to_an
 
     await eventually(lambda: world.taken())
     assert len(world.taken()) == 1
+
+
+async def test_an_alert_that_changes_records_comes_when_they_are_changed(heard, eventually) -> None:
+    world, outcomes = await heard(PATIENT)
+    version = b"\x09\x04" + bytes.fromhex("00020143")
+    await world.from_device(ESME, world.devices[ESME].alert(3000, SUPPLIER, 0x8F43, version, 1), "alert")
+    await eventually(lambda: outcomes)
+    assert (outcomes[0].alert_code, outcomes[0].asked) == ("8F43", True)
+    assert world.taken() == []
+
+    await world.runtime.bus.publish([message_of(done(world, outcomes[0], firmware_version="00020143"))])
+
+    await eventually(lambda: world.taken())
+    assert world.taken()[0].kind == "DeviceAlertMessage"
+    assert world.directory.device(ESME).firmware_version == "00020143"

@@ -28,6 +28,7 @@ from ..domain.outcomes import FUTURE_DATED, AlertReading
 from .dcc_alerts import dcc_alert
 from .firmware_alerts import NOT_TRANSFERRED, TRANSFERRED, FirmwareAlerts, of_ppmid
 from .gateway import Gateway
+from .inventory_replies import InventoryReplies
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +47,10 @@ def command_failure(gateway: Gateway, code: str, request_id: str, device: str, u
 class Alerts:
     """Device Alerts on their way to Users, and DCC Alerts that other services order."""
 
-    def __init__(self, gateway: Gateway, firmware: FirmwareAlerts) -> None:
+    def __init__(self, gateway: Gateway, firmware: FirmwareAlerts, inventory: InventoryReplies) -> None:
         self._gateway = gateway
         self._firmware = firmware
+        self._inventory = inventory
 
     def command_failure(self, code: str, command: Command) -> Write:
         """A CommandFailure Alert about a Command."""
@@ -64,30 +66,34 @@ class Alerts:
 
     def pass_on(
         self, unit: OpenUnit, message: GbcsMessage, octets: bytes, reading: AlertReading, fired: Command | None
-    ) -> None:
-        """Deliver a verified Device Alert to the User it is for, and to the inventory what changes records."""
+    ) -> Write | None:
+        """Deliver a verified Device Alert to the User it is for, and to the inventory what changes records.
+
+        Gives the delivery, if there is one.
+        """
         gateway = self._gateway
         recipient = self._recipient(message, fired)
-        if recipient is not None:
-            unit.write(self._delivery(message, octets, reading, recipient, fired))
+        delivery = None if recipient is None else self._delivery(message, octets, reading, recipient, fired)
+        if delivery is not None:
+            unit.write(delivery)
         else:
             unit.write(*self._dcc_alerts(message, reading))
         self._firmware.note(unit, str(message.originator), reading)
         if reading.code not in READ_ALERTS:
             self.note_contact(unit, message)
         else:
-            unit.write(
-                gateway.outbox.write(
-                    CommandOutcome(
-                        id=f"alert {message.originator} {message.counter}",
-                        at=gateway.now(),
-                        device=str(message.originator),
-                        success=not reading.facts.get("result"),
-                        alert_code=f"{reading.code:04X}",
-                        facts=dict(reading.facts),
-                    )
-                )
+            told = CommandOutcome(
+                id=f"alert {message.originator} {message.counter}",
+                at=gateway.now(),
+                device=str(message.originator),
+                success=not reading.facts.get("result"),
+                asked=delivery is not None,
+                alert_code=f"{reading.code:04X}",
+                facts=dict(reading.facts),
             )
+            unit.write(gateway.outbox.write(told))
+            if delivery is not None:
+                self._inventory.deliver_after(told, delivery)
         unit.write(
             gateway.journal.write(
                 Entry(
@@ -103,6 +109,7 @@ class Alerts:
                 )
             )
         )
+        return delivery
 
     def note_contact(self, unit: OpenUnit, message: GbcsMessage) -> None:
         """First contact of a hub that is not commissioned yet: the inventory commissions it (section 3)."""

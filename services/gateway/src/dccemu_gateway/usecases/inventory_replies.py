@@ -10,16 +10,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from dccemu_contracts.inventory import DeviceFact, InventoryReply
+from dccemu_contracts.inventory import CommandOutcome, DeviceFact, InventoryReply
 from dccemu_runtime.consumers import OpenUnit
+from dccemu_runtime.groupcommit import Write
 from dccemu_runtime.projections import Projection
+
+from ..adapters.courier import Courier
+from ..adapters.operations import delivery_id
 
 
 class InventoryReplies:
     """Who waits for which reply; ``patience`` is the longest wait in real seconds."""
 
-    def __init__(self, devices: Projection[DeviceFact], patience: float) -> None:
+    def __init__(self, devices: Projection[DeviceFact], courier: Courier, patience: float) -> None:
         self._devices = devices
+        self._courier = courier
         self._patience = patience
         self._waiting: dict[str, Callable[[InventoryReply | None], None]] = {}
 
@@ -48,11 +53,13 @@ class InventoryReplies:
         finally:
             self._waiting.pop(question, None)
 
-    def then(self, question: str, act: Callable[[], None]) -> None:
-        """Act once: when the inventory has answered, or when it has taken too long."""
-        self._end(question, None)  # a message that is handled once more waits once
-        self._waiting[question] = lambda _: act()
-        asyncio.get_running_loop().call_later(self._patience, self._end, question, None)
+    def deliver_after(self, question: CommandOutcome, delivery: Write) -> None:
+        """Let a delivery of this unit go when the inventory has answered, or has taken too long."""
+        identity = delivery_id(delivery)
+        self._end(question.id, None)  # a message that is handled once more waits once
+        self._courier.hold(identity)
+        self._waiting[question.id] = lambda _: self._courier.release(identity)
+        asyncio.get_running_loop().call_later(self._patience, self._end, question.id, None)
 
     def _end(self, question: str, reply: InventoryReply | None) -> None:
         settle = self._waiting.pop(question, None)

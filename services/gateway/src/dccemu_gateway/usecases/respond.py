@@ -17,25 +17,24 @@ import structlog
 from dccemu_contracts.inventory import CommandOutcome
 from dccemu_contracts.wan import DeviceMessage
 from dccemu_protocol import catalogue
-from dccemu_protocol.duis import AnsweredRequest, responses
+from dccemu_protocol.duis import responses
 from dccemu_protocol.errors import ProtocolError
-from dccemu_protocol.gbcs.crypto import shared_secret, verify_mac, verify_signature
 from dccemu_protocol.gbcs.envelope import CRA, GbcsMessage, decode
 from dccemu_protocol.gbcs.errors import GbcsError
-from dccemu_protocol.identifiers import RequestId
 from dccemu_runtime.consumers import OpenUnit
 from dccemu_runtime.groupcommit import Write
 from dccemu_runtime.journal import Check, Entry
 
-from ..adapters.courier import Courier
-from ..adapters.operations import COMMAND_NAMES, claim_answer, delivery_id, move_command, read_command
+from ..adapters.operations import COMMAND_NAMES, claim_answer, move_command, read_command
 from ..domain.commands import Command, CommandKey, Facts, key_of_response
 from ..domain.interest import READ_SERVICES
 from ..domain.lifecycle import COMMAND_LIFE, CommandEvent, CommandState, advance
-from ..domain.outcomes import Outcome, read_alert, read_outcome
+from ..domain.outcomes import AlertReading, Outcome, read_alert, read_outcome
 from .alerts import Alerts
+from .device_responses import response_delivery
 from .gateway import Gateway
 from .inventory_replies import InventoryReplies
+from .protection import verify
 
 log = structlog.get_logger(__name__)
 
@@ -56,11 +55,10 @@ def outcome_id(command: Command) -> str:
 class Respond:
     """The use cases of messages from Devices."""
 
-    def __init__(self, gateway: Gateway, alerts: Alerts, inventory: InventoryReplies, courier: Courier) -> None:
+    def __init__(self, gateway: Gateway, alerts: Alerts, inventory: InventoryReplies) -> None:
         self._gateway = gateway
         self._alerts = alerts
         self._inventory = inventory
-        self._courier = courier
 
     async def __call__(self, unit: OpenUnit, arrived: DeviceMessage) -> None:
         """Take one message of the SM WAN."""
@@ -92,7 +90,7 @@ class Respond:
         True when the inventory is told of the outcome; it will answer.
         """
         self._fits(command, message)
-        protection = self.verify(message)
+        protection = verify(self._gateway, message)
         outcome = self._read(command, message)
         self._finish(unit, command, CommandEvent.RESPOND, claimed=True)
         if outcome is not None:
@@ -102,7 +100,7 @@ class Respond:
 
     def _accept(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> None:
         self._fits(command, message)
-        protection = self.verify(message)
+        protection = verify(self._gateway, message)
         at = self._gateway.now()
         outcome = self._read(command, message)
         waits = command.execution_at is not None and command.state is CommandState.SENT
@@ -111,14 +109,11 @@ class Respond:
         else:
             self._finish(unit, command, CommandEvent.RESPOND)
         # A Supplier that is not a User asked by the Non-Gateway Interface: it looks there.
-        delivery = None if command.extra.get("unanswered") else self._delivery(command, octets, at)
+        delivery = None if command.extra.get("unanswered") else response_delivery(self._gateway, command, octets, at)
         if delivery is not None:
             unit.write(delivery)
         if outcome is not None and command.srv in READ_SERVICES and not (waits and outcome.success):
-            told = self._outcome(command, outcome, asked=delivery is not None)
-            unit.write(self._gateway.outbox.write(told))
-            if delivery is not None:
-                self._deliver_after(delivery, told)
+            self._tell_inventory(unit, command, outcome, delivery)
         else:
             self._alerts.note_contact(unit, message)
         unit.write(self._journal(command, "response", "accepted", at, octets, protection))
@@ -128,40 +123,6 @@ class Respond:
             raise ProtocolError(
                 "RESPONSE_MISMATCH", f"{message.cra.name} {message.message_code:04x} to {command.message_code:04x}"
             )
-
-    def verify(self, message: GbcsMessage) -> str:
-        """Check what of a message's protection the DCC can check; says what was checked.
-
-        Raises
-        ------
-        ProtocolError
-            When a signature or a MAC fails, or there is neither.
-        """
-        device = str(message.originator)
-        if message.signature:
-            keys = self._gateway.directory.certificates(device, "digitalSignature")
-            last: GbcsError | None = None
-            for certificate in keys[:4]:
-                try:
-                    verify_signature(message, certificate.public_key)
-                except GbcsError as error:
-                    last = error
-                else:
-                    return "signature of the Device verified"
-            raise last or ProtocolError("GBCS_SIGNATURE_INVALID", f"no digital signature certificate of {device}")
-        if message.mac is None:
-            raise ProtocolError("GBCS_MAC_ABSENT", "the message has neither signature nor MAC")
-        if message.target != self._gateway.keys.broker:
-            return "MAC is for the User to verify"
-        last_mac: GbcsError | None = None
-        for certificate in self._gateway.directory.certificates(device, "keyAgreement")[:4]:
-            try:
-                verify_mac(message, shared_secret(self._gateway.keys.agreement_key, certificate.public_key))
-            except GbcsError as error:
-                last_mac = error
-            else:
-                return "MAC for the broker verified"
-        raise last_mac or ProtocolError("GBCS_MAC_INVALID", f"no key agreement certificate of {device}")
 
     async def find(self, key: CommandKey) -> Command | None:
         """The open Command of a key, from memory or from its row."""
@@ -209,11 +170,12 @@ class Respond:
             log.warning("a Response could not be read", device=command.device, srv=command.srv, error=str(error))
             return None
 
-    def _deliver_after(self, delivery: Write, told: CommandOutcome) -> None:
-        """Let the records follow the Response before the User has it: it may act on both at once."""
-        identity = delivery_id(delivery)
-        self._courier.hold(identity)
-        self._inventory.then(told.id, lambda: self._courier.release(identity))
+    def _tell_inventory(self, unit: OpenUnit, command: Command, outcome: Outcome, delivery: Write | None) -> None:
+        """Let the records follow, and the User hear of it then: it may act on both at once."""
+        told = self._outcome(command, outcome, asked=delivery is not None)
+        unit.write(self._gateway.outbox.write(told))
+        if delivery is not None:
+            self._inventory.deliver_after(told, delivery)
 
     def _outcome(
         self, command: Command, outcome: Outcome, *, local: bool = False, asked: bool = False
@@ -236,55 +198,19 @@ class Respond:
             facts=facts,
         )
 
-    def _delivery(self, command: Command, octets: bytes, at: datetime) -> Write:
-        answered = command.answered
-        cin, schedule = command.extra.get("cin"), command.extra.get("schedule")
-        if isinstance(schedule, int):
-            return self._scheduled(command, schedule, octets, at)
-        if isinstance(cin, str):
-            document = responses.cin_message(answered, octets, cin, at)
-        else:
-            document = responses.device_response(answered, catalogue.SUCCESS, at, octets)
-        return self._gateway.delivery(
-            user=command.user,
-            device=command.device,
-            kind="response",
-            code=catalogue.SUCCESS,
-            document=self._gateway.keys.signer.sign_canonical(document),
-            request_id=command.request_id,
-            response_id=answered.request_id.response_id,
-        )
-
-    def _scheduled(self, command: Command, schedule: int, octets: bytes, at: datetime) -> Write:
-        """One run of a schedule: RequestID of the 5.1 request, ResponseID of the run (duis.md section 5)."""
-        created_by = str(command.extra["created_by"])
-        run = RequestId.parse(command.request_id)
-        answered = AnsweredRequest(RequestId.parse(created_by), "5.1", "5.1", command.schema_version)
-        response_id = RequestId(run.target, run.originator, run.counter)
-        document = responses.scheduled_message(answered, octets, schedule, response_id, at)
-        return self._gateway.delivery(
-            user=command.user,
-            device=command.device,
-            kind="scheduled message",
-            code=catalogue.SUCCESS,
-            document=self._gateway.keys.signer.sign_canonical(document),
-            request_id=created_by,
-            response_id=str(response_id),
-        )
-
     # -- Alerts --------------------------------------------------------------------------------------------------------
 
     async def _alert(self, unit: OpenUnit, message: GbcsMessage, octets: bytes) -> None:
         if message.cra is not CRA.ALERT:
             raise ProtocolError("GBCS_NOT_AN_ALERT", f"{message.cra.name} where an Alert was announced")
-        self.verify(message)
+        verify(self._gateway, message)
         reading = read_alert(message)
         fired: Command | None = None
         if reading.instruction is not None:
             fired = await self._taken_up(message, *reading.instruction)
-        self._alerts.pass_on(unit, message, octets, reading, fired)
+        delivery = self._alerts.pass_on(unit, message, octets, reading, fired)
         if fired is not None:
-            self._count(unit, fired, reading.code, reading.facts)
+            self._count(unit, fired, reading, delivery)
 
     async def _taken_up(self, message: GbcsMessage, code: int | None, counter: int) -> Command | None:
         for originator in (str(message.target), self._gateway.settings.cos_party_eui, str(self._gateway.keys.broker)):
@@ -293,10 +219,10 @@ class Respond:
                 return found
         return None
 
-    def _count(self, unit: OpenUnit, command: Command, alert_code: int, facts: Facts) -> None:
+    def _count(self, unit: OpenUnit, command: Command, reading: AlertReading, delivery: Write | None) -> None:
         """One instruction of a future dated Command was executed; the last one ends it."""
         seen = int(command.extra.get("seen", 0) or 0) + 1  # type: ignore[arg-type]
-        failed = bool(command.extra.get("failed")) or alert_code == 0x8F67
+        failed = bool(command.extra.get("failed")) or reading.code == 0x8F67
         total = int(command.extra.get("instructions", 1) or 1)  # type: ignore[arg-type]
         extra = {**command.extra, "seen": seen, "failed": failed}
         if command.state is CommandState.SENT:  # The Response to the Command was lost, its effect was not.
@@ -308,7 +234,7 @@ class Respond:
             return
         self._finish(unit, command, CommandEvent.EXECUTE, extra)
         if command.srv in READ_SERVICES:
-            unit.write(self._gateway.outbox.write(self._outcome(command, Outcome(not failed, facts))))
+            self._tell_inventory(unit, command, Outcome(not failed, reading.facts), delivery)
 
     # -- no answer -----------------------------------------------------------------------------------------------------
 
