@@ -152,3 +152,26 @@ async def test_what_was_handled_is_confirmed_when_a_bus_is_stopped(
     finally:
         await bus.stop()
         await other.stop()
+
+
+async def test_one_that_is_up_to_date_has_handled_what_there_is(make_bus: MakeBus, run: str) -> None:
+    bus = await make_bus()
+    follower = Follower(run)
+    followed = await bus.subscribe([INVENTORY_DEVICES.name], run, follower, replay=True)
+    await publish(bus, *(fact(run, number) for number in range(20)))
+
+    async with asyncio.timeout(WITHIN):
+        await followed.up_to_date()
+    assert len(follower.taken) == 20
+
+    follower.may_go_on.clear()
+    await publish(bus, fact(run, 20))
+    waiting = asyncio.create_task(followed.up_to_date())
+    async with asyncio.timeout(WITHIN):
+        await follower.has_begun.wait()
+    assert not waiting.done()
+
+    follower.may_go_on.set()
+    async with asyncio.timeout(WITHIN):
+        await waiting
+    assert follower.taken[-1] == f"{run}-20"

@@ -201,3 +201,19 @@ async def test_what_is_held_is_let_go_when_the_handling_is_cut_off(store: Databa
 
     assert consumer.held == []
     assert dict(consumer.outcomes) == {"one/1": "", "two/1": ""}
+
+
+async def test_a_step_that_only_a_task_can_make_is_no_failed_attempt(store: Database, memory_bus: MemoryBus) -> None:
+    """Such as a new database connection, which has a time-out."""
+
+    async def timed(unit: OpenUnit, message: DeviceCommand) -> None:
+        async with asyncio.timeout(10):
+            await note(unit, message)
+
+    consumer = Consumer(memory_bus, store, "sm-wan", attempts=1)
+    consumer.on_fast(DeviceCommand, timed)
+
+    await consumer.handle(batch("one/1", "two/1", "one/2"))
+
+    assert sorted(await notes(store)) == ["one/1", "one/2", "two/1"]
+    assert await deadletters.newest(store) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from dccemu_contracts.alerts import DccAlertOrder
 from dccemu_contracts.consent import ConsentFact
@@ -55,6 +56,7 @@ from .usecases.history import History
 from .usecases.hold import Hold
 from .usecases.inventory_replies import InventoryReplies
 from .usecases.non_device import NonDevice
+from .usecases.protection import Protection
 from .usecases.quarantine import Quarantine
 from .usecases.respond import Respond
 from .usecases.schedules import Schedules
@@ -116,10 +118,16 @@ class _Posts:
         return await self._pool.post(url, body, tls=self._tls)
 
 
-def _projections(
-    runtime: Runtime, database: Database, directory: FactsDirectory, keys: OwnKeys
-) -> tuple[Projection[PartyFact], Projection[DeviceFact], list[Component]]:
-    """The facts of the other services: those of Parties and Devices, and all."""
+class _Facts(NamedTuple):
+    """The facts of the other services: some by name, and all."""
+
+    parties: Projection[PartyFact]
+    devices: Projection[DeviceFact]
+    certificates: Projection[CertificateFact]
+    all: list[Component]
+
+
+def _projections(runtime: Runtime, database: Database, directory: FactsDirectory, keys: OwnKeys) -> _Facts:
     entropy = runtime.entropy_of(f"{NAME} projections", database)
     means = (database, runtime.bus, runtime.clock, entropy)
     parties = Projection(PartyFact, *means, requester=NAME)
@@ -137,7 +145,8 @@ def _projections(
     revocations.on_change(directory.learn_revocation)
     consents = Projection(ConsentFact, database, runtime.bus, runtime.clock, entropy, requester=NAME)
     consents.on_change(directory.learn_consent)
-    return parties, devices, [parties, consents, devices, registrations, products, certificates, revocations]
+    everything: list[Component] = [parties, consents, devices, registrations, products, certificates, revocations]
+    return _Facts(parties, devices, certificates, everything)
 
 
 async def build(settings: Settings, runtime: Runtime) -> Service:
@@ -157,7 +166,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     outbox, journal, timers = Outbox(database, runtime.bus, sole=True), Record(database), Timers(database, clock)
     directory = FactsDirectory()
     keys = OwnKeys(database, directory, outbox, clock, entropy, broker, settings.keystore)
-    parties, devices, projections = _projections(runtime, database, directory, keys)
+    facts = _projections(runtime, database, directory, keys)
     broker_counter, alert_counter = RoleCounter(database, "broker"), RoleCounter(database, "alerts")
     events = RoleCounter(database, "quarantine events", block=1024)
     connections = Connections(database, entropy, settings.host)
@@ -208,9 +217,9 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     distributions = Distributions(database)
     directory.open_distributions = distributions.open
     firmware = UpdateFirmware(gateway, distributions)
-    replies = InventoryReplies(devices, courier, settings.inventory_deadline_seconds)
+    replies = InventoryReplies(facts.devices, courier, settings.inventory_deadline_seconds)
     alerts = Alerts(gateway, FirmwareAlerts(gateway, distributions), replies)
-    respond = Respond(gateway, alerts, replies)
+    respond = Respond(gateway, alerts, replies, Protection(gateway, facts.certificates))
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
     non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware, replies)
@@ -236,11 +245,11 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
         for user in fact.users:
             courier.receiver_changed(user.user)
 
-    parties.on_change(party_learned)
+    facts.parties.on_change(party_learned)
 
     def facts_unmet() -> str | None:
         # A scenario has Parties, but may begin with an empty inventory.
-        if settings.scenario is not None and not len(parties):
+        if settings.scenario is not None and not len(facts.parties):
             return "the inventory's Parties are not known yet"
         return None
 
@@ -256,7 +265,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
             connections,
             receivers,
             _Counters(runtime, broker_counter, alert_counter, events),
-            *projections,
+            *facts.all,
             keys,
             detection,
             outbox,

@@ -44,3 +44,29 @@ async def test_the_database_remembers_what_memory_forgot(world) -> None:
     assert world.read(reply.content).response_code == "E45"
     entries = await world.journal.find(Filter(stage="request"), 1)
     assert entries[0].checks[-1].rule.startswith("13 ")
+
+
+@pytest.mark.asyncio
+async def test_the_device_may_answer_while_another_body_under_the_same_request_id_is_still_being_refused(
+    world, eventually, monkeypatch
+) -> None:
+    commit, waiting = type(world.gateway).commit, list[asyncio.Event]()
+
+    async def held(gateway, unit) -> None:
+        waiting.append(asyncio.Event())
+        await waiting[-1].wait()
+        await commit(gateway, unit)
+
+    monkeypatch.setattr(type(world.gateway), "commit", held)
+    first = asyncio.create_task(world.send("4.1.1", READ, counter=77))
+    await eventually(lambda: len(waiting) == 1)
+    second = asyncio.create_task(world.send("4.3", "<sr:ReadInstantaneousPrepayValues/>", counter=77))
+    await eventually(lambda: len(waiting) == 2)
+    monkeypatch.undo()
+
+    waiting[0].set()
+    await eventually(lambda: world.taken())
+    waiting[1].set()
+
+    assert ((await first).response_code, (await second).response_code) == ("I99", "E45")
+    assert [answer.service_reference_variant for answer in world.taken()] == ["4.1.1"]

@@ -149,6 +149,11 @@ class Projection(Generic[_FactT]):
         """Learn facts that came in an answer, before the topic brings them."""
         await self.handle([message_of(fact) for fact in facts])
 
+    async def up_to_date(self) -> None:
+        """Wait until every fact that has been said by now is known; BusUnavailable when the bus does not say it."""
+        if self._subscription is not None:
+            await self._subscription.up_to_date()
+
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

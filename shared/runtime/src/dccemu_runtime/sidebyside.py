@@ -159,6 +159,11 @@ class SideBySide:
                 self._begun.append(begun)
                 try:
                     begun.left = first_step(handler(unit, contract))
+                except RuntimeError:
+                    # Some steps are for tasks only, as the time-out of a new connection is: begin again in one.
+                    self._begun.pop()
+                    begun.let_go("")
+                    self._go_apart(messages)
                 except Exception as error:  # noqa: BLE001 - told where a handler's failures are
                     begun.error = error
 

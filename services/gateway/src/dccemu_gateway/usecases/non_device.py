@@ -101,7 +101,7 @@ class NonDevice:
             raise Refusal("LOCAL_RESPONSE_UNKNOWN", expected="a Command given to this User", got=command.user)
         unit = OpenUnit(claim_answer(command.id))
         try:
-            is_told = self._respond.take_local(unit, command, message, octets)
+            is_told = await self._respond.take_local(unit, command, message, octets)
         except ProtocolError as error:
             is_mismatch = error.rule == "RESPONSE_MISMATCH"
             raise ProtocolError(

@@ -34,7 +34,7 @@ from .alerts import Alerts
 from .device_responses import response_delivery
 from .gateway import Gateway
 from .inventory_replies import InventoryReplies
-from .protection import verify
+from .protection import Protection
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +55,11 @@ def outcome_id(command: Command) -> str:
 class Respond:
     """The use cases of messages from Devices."""
 
-    def __init__(self, gateway: Gateway, alerts: Alerts, inventory: InventoryReplies) -> None:
+    def __init__(self, gateway: Gateway, alerts: Alerts, inventory: InventoryReplies, protection: Protection) -> None:
         self._gateway = gateway
         self._alerts = alerts
         self._inventory = inventory
+        self._protection = protection
 
     async def __call__(self, unit: OpenUnit, arrived: DeviceMessage) -> None:
         """Take one message of the SM WAN."""
@@ -82,15 +83,16 @@ class Respond:
         command = await self.find(key_of_response(message))
         if command is None:
             raise ProtocolError("RESPONSE_UNMATCHED", "no open Command has this Device, originator and counter")
-        self._accept(unit, command, message, octets)
+        self._fits(command, message)
+        self._accept(unit, command, message, octets, await self._protection.check(message))
 
-    def take_local(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> bool:
+    async def take_local(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> bool:
         """8.13: a Response that the User brought, in a unit that claims the answer; the User has it already.
 
         True when the inventory is told of the outcome; it will answer.
         """
         self._fits(command, message)
-        protection = verify(self._gateway, message)
+        protection = await self._protection.check(message)
         outcome = self._read(command, message)
         self._finish(unit, command, CommandEvent.RESPOND, claimed=True)
         if outcome is not None:
@@ -98,9 +100,7 @@ class Respond:
         unit.write(self._journal(command, "response", "returned", self._gateway.now(), octets, protection))
         return outcome is not None
 
-    def _accept(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes) -> None:
-        self._fits(command, message)
-        protection = verify(self._gateway, message)
+    def _accept(self, unit: OpenUnit, command: Command, message: GbcsMessage, octets: bytes, protection: str) -> None:
         at = self._gateway.now()
         outcome = self._read(command, message)
         waits = command.execution_at is not None and command.state is CommandState.SENT
@@ -203,7 +203,7 @@ class Respond:
     async def _alert(self, unit: OpenUnit, message: GbcsMessage, octets: bytes) -> None:
         if message.cra is not CRA.ALERT:
             raise ProtocolError("GBCS_NOT_AN_ALERT", f"{message.cra.name} where an Alert was announced")
-        verify(self._gateway, message)
+        await self._protection.check(message)
         reading = read_alert(message)
         fired: Command | None = None
         if reading.instruction is not None:

@@ -151,12 +151,9 @@ class Send:
         writes = [*self.rows(prepared, examination.target.hub), accepted]
         if request.command_variant in (3, 7):
             writes.append(self._pushed(answered, prepared, examination.at))
+        await gateway.commit(Unit((claim_request(examination, kind, state),), writes))
+        # Not before: another body under the same RequestID makes a Command of the same key, and only one is sent.
         gateway.open_commands.put(prepared.command)
-        try:
-            await gateway.commit(Unit((claim_request(examination, kind, state),), writes))
-        except BaseException:
-            gateway.open_commands.close(prepared.command)
-            raise
         self._note(prepared.command, kind)
         return acknowledge(answered, catalogue.ACKNOWLEDGEMENT, examination.at)
 

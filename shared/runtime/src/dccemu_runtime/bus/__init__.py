@@ -51,6 +51,15 @@ class Subscription(Protocol):
     async def caught_up(self) -> None:
         """Wait until all that was on the topics at subscription has been handled."""
 
+    async def up_to_date(self) -> None:
+        """Wait until all that is on the topics of a replay now has been handled.
+
+        Raises
+        ------
+        BusUnavailable
+            When the broker does not say what there is.
+        """
+
     async def stop(self) -> None:
         """Stop handing over messages; the batch in hand is finished or will be handed over again."""
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
+
+from dccemu_protocol.errors import EmulatorError
 
 from . import Handler, Message
 from ._kafka_lookout import Lookout
@@ -62,6 +64,7 @@ class Reader(ABC):
         self._task: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
         self._busy: list[tuple[Handler, asyncio.Task[None]]] = []
+        self._reading: AIOKafkaConsumer | None = None
 
     @property
     def _wait_ms(self) -> int:
@@ -87,6 +90,10 @@ class Reader(ABC):
             task.cancel()
         await asyncio.gather(*cut_off, return_exceptions=True)
         return not self._handlers
+
+    async def up_to_date(self, topics: Collection[str]) -> None:
+        """Wait until all that is on some topics now has been handled; BusUnavailable when the broker is away."""
+        raise EmulatorError("only a replay can say that it is up to date")
 
     def narrow(self) -> None:
         """Go on with fewer topics: some handler has left and others have not."""
@@ -159,7 +166,7 @@ class Reader(ABC):
     async def _read(self) -> None:
         incarnation = self._incarnation
         async with asyncio.timeout(30):
-            consumer = await self._open()
+            consumer = self._reading = await self._open()
         try:
             pace, lookout = Pace(consumer, self._wait_ms), Lookout(consumer, QUIET_SECONDS)
             while not self._renewal.is_set():
@@ -173,6 +180,7 @@ class Reader(ABC):
                     await self._hand_over([record for part in records.values() for record in part])
                 await self._note(consumer, {place: part[-1].offset + 1 for place, part in records.items() if part})
         finally:
+            self._reading = None
             parting = asyncio.create_task(self._part(consumer, incarnation))
             self._stopping.add(parting)
             parting.add_done_callback(self._stopping.discard)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
 from typing_extensions import override
 
-from . import REPLAY_BATCHES, Handler
+from . import REPLAY_BATCHES, BusUnavailable, Handler
 from ._kafka_reading import BATCH, Connection, Positions, Reader
 
 # A replay follows facts that change seldom: it may look less often than a consumer on the request path.
@@ -29,6 +30,7 @@ class Replay(Reader):
         super().__init__(connection, sizes)
         self._handled: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
+        self._moved = asyncio.Event()
 
     @property
     @override
@@ -46,6 +48,22 @@ class Replay(Reader):
         if incarnation != self._incarnation:
             self._handled = {}
         super().renew(incarnation)
+
+    @override
+    async def up_to_date(self, topics: Collection[str]) -> None:
+        await self.caught_up.wait()
+        consumer = self._reading
+        if consumer is None:
+            raise BusUnavailable("the broker is away")
+        places = [TopicPartition(name, number) for name in topics for number in range(self._partitions(name))]
+        try:
+            async with asyncio.timeout(5):
+                ends = await consumer.end_offsets(places)
+        except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
+            raise BusUnavailable(f"the broker does not say what there is: {error!r}") from error
+        while any(self._handled.get(place, 0) < end for place, end in ends.items()):
+            self._moved.clear()
+            await self._moved.wait()
 
     @override
     def narrow(self) -> None:
@@ -85,6 +103,7 @@ class Replay(Reader):
         if not self._renewal.is_set():
             self._handled.update(handled)
             self._note_progress()
+            self._moved.set()
 
     def _note_progress(self) -> None:
         if not self.caught_up.is_set() and all(self._handled.get(place, 0) >= end for place, end in self._ends.items()):

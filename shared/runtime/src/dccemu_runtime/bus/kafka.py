@@ -125,7 +125,7 @@ class KafkaBus:
         reader.add(topics, handler)
         if self._incarnation is not None:
             reader.renew(self._incarnation)
-        return Subscription(self, reader, handler)
+        return Subscription(self, reader, topics, handler)
 
     async def leave(self, reader: Reader, handler: Handler) -> None:
         """End one subscription."""
@@ -269,13 +269,17 @@ class KafkaBus:
 class Subscription:
     """One handler's subscription."""
 
-    def __init__(self, bus: KafkaBus, reader: Reader, handler: Handler) -> None:
+    def __init__(self, bus: KafkaBus, reader: Reader, topics: Sequence[str], handler: Handler) -> None:
         self._bus = bus
         self._reader = reader
+        self._topics = topics
         self._handler = handler
 
     async def caught_up(self) -> None:
         await self._reader.caught_up.wait()
+
+    async def up_to_date(self) -> None:
+        await self._reader.up_to_date(self._topics)
 
     async def stop(self) -> None:
         await self._bus.leave(self._reader, self._handler)

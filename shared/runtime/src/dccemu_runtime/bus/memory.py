@@ -104,14 +104,21 @@ class _Member:
         self._temporary = temporary
         self._target: dict[tuple[str, int], int] = {}
         self._caught_up = asyncio.Event()
+        self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._target = {slot: self._bus.end(slot) for slot in self._group.places if slot[0] in self.topics}
+        self._target = self._ends()
         self._task = asyncio.create_task(self._run(), name=f"bus {self._group.name}")
 
     async def caught_up(self) -> None:
         await self._caught_up.wait()
+
+    async def up_to_date(self) -> None:
+        ends = self._ends()
+        while not self._has_passed(ends):
+            self._moved.clear()
+            await self._moved.wait()
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -142,6 +149,14 @@ class _Member:
                 for slot in taken:
                     self._group.places[slot].is_busy = False
             self._bus.passed(taken)
+            self._moved.set()
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        return {slot: self._bus.end(slot) for slot in self._group.places if slot[0] in self.topics}
+
+    def _has_passed(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        places = self._group.places
+        return all(places[slot].offset >= end and not places[slot].replay for slot, end in ends.items())
 
     def _take(self) -> tuple[list[Message], dict[tuple[str, int], tuple[int, int]]]:
         batch: list[Message] = []
@@ -176,10 +191,7 @@ class _Member:
                 delay = min(delay * 2, 1.0)
 
     def _note_progress(self) -> None:
-        if not self._caught_up.is_set() and all(
-            self._group.places[slot].offset >= target and not self._group.places[slot].replay
-            for slot, target in self._target.items()
-        ):
+        if not self._caught_up.is_set() and self._has_passed(self._target):
             self._caught_up.set()
 
 
