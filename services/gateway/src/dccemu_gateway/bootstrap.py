@@ -51,6 +51,7 @@ from .usecases.expire import Expire
 from .usecases.firmware import UpdateFirmware
 from .usecases.firmware_alerts import FirmwareAlerts
 from .usecases.followers import Followers
+from .usecases.freshness import Freshness
 from .usecases.gateway import Gateway
 from .usecases.history import History
 from .usecases.hold import Hold
@@ -217,9 +218,10 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     distributions = Distributions(database)
     directory.open_distributions = distributions.open
     firmware = UpdateFirmware(gateway, distributions)
+    freshness = Freshness(facts.certificates)
     replies = InventoryReplies(facts.devices, courier, settings.inventory_deadline_seconds)
     alerts = Alerts(gateway, FirmwareAlerts(gateway, distributions), replies)
-    respond = Respond(gateway, alerts, replies, Protection(gateway, facts.certificates))
+    respond = Respond(gateway, alerts, replies, Protection(gateway, freshness))
     hold = Hold(gateway)
     send = Send(gateway, history, hold)
     non_device = NonDevice(gateway, history, respond, Schedules(gateway, send), firmware, replies)
@@ -231,7 +233,7 @@ async def compose(settings: Settings, runtime: Runtime) -> tuple[Service, Gatewa
     files = AnomalyFiles(gateway, detection, anomaly_rows)
     anomaly_views = AnomalyViews(gateway, detection, anomaly_rows)
     handlers = Handlers(send.pre_command, send, non_device, change_of_supplier)
-    submit = Submit(gateway, history, handlers, detection, quarantine)
+    submit = Submit(gateway, history, handlers, detection, quarantine, freshness)
     expire = Expire(gateway, respond)
 
     consumer = Consumer(runtime.bus, database, NAME)

@@ -6,17 +6,12 @@ recipient has the key (section 4.3).
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
-from dccemu_contracts.smki import CertificateFact
 from dccemu_protocol.errors import ProtocolError
 from dccemu_protocol.gbcs.crypto import shared_secret, verify_mac, verify_signature
 from dccemu_protocol.gbcs.envelope import GbcsMessage
 from dccemu_protocol.gbcs.errors import GbcsError
-from dccemu_runtime.bus import BusUnavailable
-from dccemu_runtime.projections import Projection
 
+from .freshness import Freshness
 from .gateway import Gateway
 
 # Seconds that certificates on their way are waited for: long enough for a start with all that a repository holds.
@@ -26,9 +21,9 @@ _PATIENCE = 60.0
 class Protection:
     """Checks messages of Devices with the certificates that the repository has told of."""
 
-    def __init__(self, gateway: Gateway, certificates: Projection[CertificateFact]) -> None:
+    def __init__(self, gateway: Gateway, freshness: Freshness) -> None:
         self._gateway = gateway
-        self._certificates = certificates
+        self._freshness = freshness
 
     async def check(self, message: GbcsMessage) -> str:
         """Check what of a message's protection the DCC can check; says what was checked.
@@ -44,18 +39,8 @@ class Protection:
         try:
             return self._checked(message)
         except ProtocolError:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
-                    await self._hear_all()
+            await self._freshness.hear_all(_PATIENCE)
             return self._checked(message)
-
-    async def _hear_all(self) -> None:
-        while True:
-            try:
-                await self._certificates.up_to_date()
-                return
-            except BusUnavailable:
-                await asyncio.sleep(0.2)
 
     def _checked(self, message: GbcsMessage) -> str:
         device = str(message.originator)

@@ -23,6 +23,7 @@ from ..domain.rules.form import not_repeated
 from ..domain.rules.table import code_of, failure_of
 from .anomaly import Detection
 from .answers import Reply, acknowledge, answered_of
+from .freshness import Freshness
 from .gateway import Gateway
 from .history import History
 from .journalling import accepted, entry_of
@@ -32,6 +33,10 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Examination, Write], Awaitable[Reply]]
 TRANSFORM_STEP = "transformation"
+_UNKNOWN_SIGNER = "SIGNATURE_SIGNER_UNKNOWN"
+# Seconds that a request waits for a certificate on its way, and how many may wait at once.
+_PATIENCE = 1.0
+_PATIENT_CLIENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,20 @@ class Submit:
     """The use case behind the three web services."""
 
     def __init__(
-        self, gateway: Gateway, history: History, handlers: Handlers, detection: Detection, quarantine: Quarantine
+        self,
+        gateway: Gateway,
+        history: History,
+        handlers: Handlers,
+        detection: Detection,
+        quarantine: Quarantine,
+        freshness: Freshness,
     ) -> None:
         self._gateway = gateway
         self._history = history
         self._handlers = handlers
         self._detection = detection
         self._quarantine = quarantine
+        self._freshness = freshness
 
     async def __call__(self, document: bytes, service: str, peer: str | None) -> Reply:
         """Answer one document.
@@ -74,18 +86,11 @@ class Submit:
         peer
             The Party of the TLS client certificate; None on plain HTTP.
         """
-        gateway = self._gateway
-        examination = Examination(
-            document=document,
-            service=service,
-            peer=peer,
-            at=gateway.now(),
-            directory=gateway.directory,
-            policy=gateway.policy,
-            validate=gateway.validate,
-            outlines=gateway.outlines,
-        )
+        examination = self._examination(document, service, peer)
         verdict = run(examination, ADMISSION)
+        if await self._may_be_too_early(verdict):
+            examination = self._examination(document, service, peer)
+            verdict = run(examination, ADMISSION)
         if verdict.failure is not None:
             return await self.refuse(examination, verdict)
         try:
@@ -98,6 +103,25 @@ class Submit:
             return Reply(503, rule="OVERLOADED", detail=str(error))
         except CONNECTION_TROUBLE as error:
             return Reply(503, rule="OVERLOADED", detail=f"the database is away: {type(error).__name__}")
+
+    async def _may_be_too_early(self, verdict: Verdict) -> bool:
+        """Whether the certificate that signed was unknown, and those told of by now are known since."""
+        failure = verdict.failure
+        is_unknown = failure is not None and failure.rule == _UNKNOWN_SIGNER
+        return is_unknown and await self._freshness.hear_all(_PATIENCE, among=_PATIENT_CLIENTS)
+
+    def _examination(self, document: bytes, service: str, peer: str | None) -> Examination:
+        gateway = self._gateway
+        return Examination(
+            document=document,
+            service=service,
+            peer=peer,
+            at=gateway.now(),
+            directory=gateway.directory,
+            policy=gateway.policy,
+            validate=gateway.validate,
+            outlines=gateway.outlines,
+        )
 
     async def _carry_out(self, examination: Examination) -> Reply:
         self._gateway.versions[examination.user_text] = examination.schema_version
