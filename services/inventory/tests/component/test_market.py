@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -364,40 +363,6 @@ async def test_a_hub_without_device_certificates_is_not_delivered(inventory: Any
     values |= {"model": "433100AC", "firmware_version": "00009001"}
     refused = await inventory.http.post("/admin/inventory/hubs", json=values)
     assert (refused.status_code, refused.json()["code"]) == (422, "DEVICE_CERTIFICATES_MISSING")
-
-
-@pytest.mark.parametrize(
-    ("path", "fields", "place"),
-    [
-        (f"devices/{ESME}", {"post_code": "EX1"}, "post_code"),
-        (f"devices/{ESME}", {"uprn": "-1"}, "uprn"),
-        (f"devices/{ESME}", {"esme_variant": "Z"}, "esme_variant"),
-        (f"devices/{ESME}", {"status": "Broken"}, "status"),
-        ("registrations/2000000000006", {"fuel": "electricity", "address_identifier": 31 * "x"}, "address_identifier"),
-    ],
-)
-async def test_a_record_that_no_answer_could_say_is_refused(
-    inventory: Any, path: str, fields: dict[str, str], place: str
-) -> None:
-    before = (await inventory.http.get(f"/admin/inventory/{path}")).json()
-
-    refused = await inventory.http.put(f"/admin/inventory/{path}", json=fields)
-
-    assert (refused.status_code, refused.json()["code"], refused.json()["place"]) == (422, "BAD_RECORD", place)
-    assert (await inventory.http.get(f"/admin/inventory/{path}")).json() == before
-
-
-async def test_a_scenario_with_a_record_that_no_answer_could_say_is_refused(inventory: Any) -> None:
-    text = inventory.scenario.read_text("utf-8")
-    spoilt = re.sub(r"post_code: .*", "post_code: EX1", text, count=1)
-    assert spoilt != text
-
-    refused = await inventory.http.post(
-        "/admin/inventory/reset", content=spoilt, headers={"Content-Type": "application/yaml"}
-    )
-
-    assert (refused.status_code, refused.json()["code"]) == (422, "BAD_RECORD")
-    assert (await inventory.http.get(f"/admin/inventory/devices/{ESME}")).status_code == 200
 
 
 async def test_reset_begins_again_and_followers_hear_of_it(inventory: Any) -> None:
